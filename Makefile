@@ -1,0 +1,63 @@
+# `make` lists the targets. All that they make lies in .venv and .sandbox, and `make clean` removes it.
+
+# The first of these that is new enough; another one: make PYTHON=/path/to/python3 ...
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$python && break; \
+    done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo up down test lint types unit system soak bench golden lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(READY) ## Carry audit traffic through the real DAG into a stand-in for Segment, and check what arrived
+	@$(BIN)/python -m sandbox demo
+
+up: $(READY) ## Leave Airflow and the stand-ins running for a look, with the DAG in the web UI
+	@$(BIN)/python -m sandbox up
+
+down: ## Stop what `make up` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down
+
+test: lint types unit system ## Everything a change has to pass
+
+lint: $(READY) ## Style, formatting, and which module may import which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+
+types: $(READY) ## Static types
+	$(BIN)/mypy
+
+unit: $(READY) ## Tests of one module or stage each, properties included
+	$(BIN)/pytest tests/unit tests/journeys
+
+system: $(READY) ## Tests of the whole: DAG, command line, stand-ins, other people's clients
+	$(BIN)/pytest tests/airflow tests/system
+
+golden: $(READY) ## Rewrite the searches that the tests compare with; read the difference before you commit it
+	$(BIN)/python -m tests.unit.golden.update
+
+lock: ## Rewrite the locks from pyproject.toml
+	$(PYTHON) -m venv .sandbox/lock && .sandbox/lock/bin/pip install --quiet uv
+	for file in requirements-dev requirements; do \
+	    group=$$(test $$file = requirements || echo --group dev); \
+	    constraint=$$(test $$file != requirements || echo --constraint requirements-dev.txt); \
+	    UV_CUSTOM_COMPILE_COMMAND="make lock" .sandbox/lock/bin/uv pip compile --quiet --universal --generate-hashes \
+	        --python-version 3.11 --no-emit-index-url --no-emit-find-links $$group $$constraint \
+	        --extra airflow --output-file $$file.txt pyproject.toml || exit 1; \
+	done
+
+clean: down ## Remove everything that was made
+	rm -rf .venv .sandbox .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "There is no Python 3.11, 3.12 or 3.13 here. Debian and Ubuntu: apt-get install python3 python3-venv; Fedora: dnf install python3.12; macOS: brew install python@3.12. Elsewhere: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up .venv (the first time this takes a minute or two) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

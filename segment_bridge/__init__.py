@@ -1,0 +1,1 @@
+"""Carries user journeys from Kubernetes audit logs in Splunk to Segment."""

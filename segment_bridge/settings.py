@@ -1,0 +1,147 @@
+"""One frozen value object for each outside system, and how to read them from the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from segment_bridge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+#: The index of the shared staging installation; every other one names its own.
+DEFAULT_INDEX = "federated:rh_rhtap_stage_audit"
+DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
+
+
+class Environment:
+    """Reads settings out of environment variables and names all that are missing at once.
+
+    Used as a context manager: on leaving it, :class:`ConfigurationError` names every variable that was
+    required and is unset or empty.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._missing: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None and self._missing:
+            raise ConfigurationError("missing settings: " + ", ".join(self._missing))
+
+    def require(self, name: str) -> str:
+        """Return the variable's value; note its absence."""
+        value = self._variables.get(name, "")
+        if not value:
+            self.missing(name)
+        return value
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the variable's value, or the default where it is unset or empty."""
+        return self._variables.get(name, "") or default
+
+    def missing(self, what: str) -> None:
+        """Note that something is missing that more than one variable could give."""
+        self._missing.append(what)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplunkSettings:
+    """Where Splunk's REST API is and who asks: one of ``token``, ``session_key``, or user name and password."""
+
+    url: str
+    app: str = "search"
+    owner: str = "nobody"
+    index: str = DEFAULT_INDEX
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    session_key: str = field(default="", repr=False)
+    #: A PEM file of the authority that signed Splunk's certificate; empty: the system's authorities.
+    ca_file: str = ""
+    verify: bool = True
+    #: Seconds without a byte after which the connection counts as dead; Splunk sends keep-alives in between.
+    timeout: float = 300.0
+
+    @classmethod
+    def from_environment(cls, env: Environment) -> Self:
+        """Read ``SPLUNK_API_URL``, ``SPLUNK_TOKEN`` or ``SPLUNK_USERNAME`` + ``SPLUNK_PASSWORD``, and the rest."""
+        token, session_key = env.get("SPLUNK_TOKEN"), env.get("SPLUNK_SESSION_KEY")
+        username, password = env.get("SPLUNK_USERNAME"), env.get("SPLUNK_PASSWORD")
+        if not (token or session_key):
+            if not username and not password:
+                env.missing("SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD)")
+            elif not username:
+                env.missing("SPLUNK_USERNAME")
+            elif not password:
+                env.missing("SPLUNK_PASSWORD")
+        return cls(
+            url=env.require("SPLUNK_API_URL"),
+            app=env.get("SPLUNK_APP_NAME", "search"),
+            owner=env.get("SPLUNK_OWNER", "nobody"),
+            index=env.get("SPLUNK_INDEX", DEFAULT_INDEX),
+            username=username,
+            password=password,
+            token=token,
+            session_key=session_key,
+            ca_file=env.get("SPLUNK_CA_FILE"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentSettings:
+    """Where events go and with which write key.
+
+    ``batch_api`` is the whole address of the batch endpoint; where it has no path, ``/v1/batch`` is added.
+    """
+
+    write_key: str = field(repr=False)
+    batch_api: str = DEFAULT_BATCH_API
+    #: Tries of one request within a run; a pause that Segment asks for uses up none.
+    attempts: int = 3
+    #: Seconds for connecting, and between two bytes of the answer.
+    timeout: float = 30.0
+    #: Seconds after which a batch is given up, whatever pauses Segment asks for.
+    budget: float = 1800.0
+
+    @classmethod
+    def from_environment(cls, env: Environment) -> Self:
+        """Read ``SEGMENT_WRITE_KEY`` and ``SEGMENT_BATCH_API``."""
+        return cls(
+            write_key=env.require("SEGMENT_WRITE_KEY"),
+            batch_api=env.get("SEGMENT_BATCH_API", DEFAULT_BATCH_API),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KubernetesSettings:
+    """The clusters to ask, as contexts of a kubeconfig.
+
+    ``kubeconfig`` is a path, or several joined by the system's path separator, as kubectl reads ``KUBECONFIG``;
+    empty: ``~/.kube/config``.
+    """
+
+    host_context: str
+    member_contexts: tuple[str, ...]
+    kubeconfig: str = ""
+    #: Objects a page.
+    page_size: int = 500
+    #: Seconds for connecting, and between two bytes of the answer.
+    timeout: float = 60.0
+
+    @classmethod
+    def from_environment(cls, env: Environment) -> Self:
+        """Read ``KUBECONFIG``, ``HOST_CONTEXT`` and ``MEMBER_CONTEXTS`` (separated by blanks or commas)."""
+        return cls(
+            host_context=env.require("HOST_CONTEXT"),
+            member_contexts=tuple(env.require("MEMBER_CONTEXTS").replace(",", " ").split()),
+            kubeconfig=env.get("KUBECONFIG"),
+        )

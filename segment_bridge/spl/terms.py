@@ -1,0 +1,76 @@
+"""Terms of the ``search`` command, as values that combine with ``&``, ``|`` and ``~``.
+
+In ``search`` values are compared without regard to case, so a term may keep more than it says: where case
+matters, an exact ``where`` follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segment_bridge.spl import quoting
+
+#: For each operator, the terms that stand inside it without parentheses.
+_BARE_INSIDE = {" ": ("", " ", "NOT"), " OR ": ("", " OR "), "NOT": ("",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A condition on a record; ``str()`` prints it.
+
+    ``joined_by`` is the operator at its top, which decides whether it needs parentheses inside another term:
+    in ``search``, unlike everywhere else, OR binds tighter than AND, so every mixture is parenthesized.
+    """
+
+    text: str
+    joined_by: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __and__(self, other: Term) -> Term:
+        return self._join(" ", other)
+
+    def __or__(self, other: Term) -> Term:
+        return self._join(" OR ", other)
+
+    def __invert__(self) -> Term:
+        return Term(f"NOT {self._inside('NOT')}", "NOT")
+
+    def _join(self, operator: str, other: Term) -> Term:
+        return Term(operator.join(term._inside(operator) for term in (self, other)), operator)  # noqa: SLF001 - own class
+
+    def _inside(self, operator: str) -> str:
+        bare = self.joined_by in _BARE_INSIDE[operator]
+        return self.text if bare else f"({self.text})"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchField:
+    """A field of a record, as ``search`` names it."""
+
+    name: str
+
+    def equals(self, value: str) -> Term:
+        """Ask for this value, whatever the case of its letters."""
+        return Term(f"{quoting.search_field(self.name)}={quoting.search_literal(value)}")
+
+    def one_of(self, *values: str) -> Term:
+        """Ask for one of these values."""
+        first, *rest = (self.equals(value) for value in values)
+        for term in rest:
+            first |= term
+        return first
+
+    def matches(self, pattern: str) -> Term:
+        """Ask for a value like the pattern, in which ``*`` stands for anything."""
+        return Term(f"{quoting.search_field(self.name)}={quoting.search_pattern(pattern)}")
+
+    def present(self) -> Term:
+        """Ask for any value at all."""
+        return self.matches("*")
+
+
+def index(name: str) -> Term:
+    """Ask for records of this index."""
+    return Term(f"index={quoting.index_name(name)}")

@@ -1,0 +1,7 @@
+"""Splunk: run one search over one window, and prove that the answer is complete."""
+
+from segment_bridge.splunk.clauses import Clause
+from segment_bridge.splunk.client import Splunk
+from segment_bridge.splunk.stream import read_results
+
+__all__ = ["Clause", "Splunk", "read_results"]

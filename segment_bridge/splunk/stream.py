@@ -1,0 +1,129 @@
+"""Judge the stream that an export answers with: pass its rows on, and prove that none is missing.
+
+The stream is one JSON object a line; blank lines keep the connection alive::
+
+    {"preview":false,"offset":0,"result":{...}}                   a row
+    {"preview":false,"offset":1,"lastrow":true,"result":{...}}    the last row
+    {"preview":false,"lastrow":true}                              instead of rows: the search found nothing
+    {"messages":[{"type":"WARN","text":"..."}]}                   messages, which may also stand in a row
+    {"preview":true, ...}                                         a preview, which belongs to no result
+
+It comes under HTTP 200 however the search ends, so that only the stream itself can tell.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from segment_bridge.errors import IncompleteAnswer
+from segment_bridge.splunk.clauses import Clause
+from segment_bridge.splunk.messages import Message, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+#: Bytes: a longer line is no row, and is not waited for.
+MAX_LINE = 64 * 2**20
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NONE = msgspec.Raw()
+_BRACE = ord("{")
+
+logger = logging.getLogger(__name__)
+
+
+class _Line(msgspec.Struct, gc=False):
+    """A line; a result stays the bytes that it is."""
+
+    preview: bool = False
+    offset: int | None = None
+    lastrow: bool = False
+    messages: tuple[Message, ...] | None = None
+    result: msgspec.Raw = _NONE
+
+
+_decode: Callable[[bytes], _Line] = msgspec.json.Decoder(_Line).decode
+
+
+def read_results(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the final rows as they came, or the line that says that there are none; each without its line end.
+
+    Ends normally only if the answer is complete: whoever uses a line before that has to be able to take it back.
+    Raises :class:`IncompleteAnswer`, with a :class:`Clause`, as soon as the answer is known not to be.
+    """
+    result = _Result()
+    warnings = 0
+    for number, line in enumerate(_split(chunks), start=1):
+        if not line or line.isspace():
+            continue
+        read = _read(line, number)
+        if read.messages:
+            warnings += sum(map(judge, read.messages))
+        if not read.preview and (read.lastrow or read.result is not _NONE):
+            result.take(read, number)
+            yield line
+    if not result.ended:
+        raise IncompleteAnswer(Clause.NO_LAST_ROW, f"the stream ended after {result.rows} rows, none of them the last")
+    if warnings:
+        logger.warning("Splunk gave %d warnings that tell of no missing results: its job inspector has them", warnings)
+
+
+@dataclass(slots=True)
+class _Result:
+    """How far the final result has come."""
+
+    rows: int = 0
+    ended: bool = False
+
+    def take(self, line: _Line, number: int) -> None:
+        """Take the next row, or the line that says that there are none."""
+        if self.ended:
+            raise IncompleteAnswer(Clause.ROWS_AFTER_LAST, f"line {number} goes on after the last of {self.rows} rows")
+        if line.result is not _NONE:
+            if line.offset != self.rows:
+                told = f"row {self.rows} was due, row {line.offset} came in line {number}"
+                raise IncompleteAnswer(Clause.OFFSET_GAP, told)
+            self.rows += 1
+        elif self.rows:
+            told = f"none of {self.rows} rows was the last, and then line {number} says that there are none"
+            raise IncompleteAnswer(Clause.NO_LAST_ROW, told)
+        self.ended = line.lastrow
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Split into lines, the last of which need not have an end."""
+    unfinished = bytearray()
+    for chunk in chunks:
+        *lines, rest = chunk.split(b"\n")
+        if lines:
+            lines[0] = bytes(unfinished + lines[0])
+            unfinished = bytearray()
+            for line in lines:
+                yield line.removesuffix(b"\r")
+        unfinished += rest
+        if len(unfinished) > MAX_LINE:
+            raise IncompleteAnswer(Clause.NOT_JSON, f"a line is longer than {MAX_LINE} bytes")
+    yield bytes(unfinished).removesuffix(b"\r")
+
+
+def _read(line: bytes, number: int) -> _Line:
+    """Read a line of one of the shapes that there are."""
+    try:
+        line.decode()  # what msgspec passes over, it passes over whatever its encoding
+        read = _decode(line)
+    except _UNREADABLE:
+        read = None
+    # Raised only here, the error does not hang on one that holds the line.
+    if read is None:
+        raise IncompleteAnswer(Clause.NOT_JSON, f"line {number} ({len(line)} bytes) is garbled, or cut short")
+    if read.result is _NONE:
+        known = read.offset is None and (read.lastrow or read.messages is not None)
+    else:
+        known = memoryview(read.result)[0] == _BRACE
+    if not (known or read.preview):
+        raise IncompleteAnswer(Clause.NOT_JSON, f"line {number} ({len(line)} bytes) is of no known shape")
+    return read

@@ -1,0 +1,112 @@
+"""What flows through the line: search results in, track events or rejections out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from segment_bridge.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+#: Bytes of one event, as compact UTF-8 JSON. Segment's documentation says 32 KB; a larger one is answered with 400, or
+#: with 200 and dropped.
+MAX_EVENT = 32_000
+
+
+class SearchResult(msgspec.Struct, forbid_unknown_fields=False):
+    """A row that a search returned, field by field as Splunk gives it.
+
+    Splunk leaves a field out where the record has none; ``properties`` and ``context`` are JSON objects *as text*.
+    """
+
+    messageId: str | None = None  # noqa: N815 - the names of the fields are the searches' contract
+    timestamp: str | None = None
+    type: str | None = None
+    namespace: str | None = None
+    userId: str | None = None  # noqa: N815
+    event_subject: str | None = None
+    event_verb: str | None = None
+    event: str | None = None
+    properties: str | None = None
+    context: str | None = None
+
+
+class Reason(StrEnum):
+    """Why a result cannot become an event, or an event cannot be delivered."""
+
+    MALFORMED_RESULT = "malformed_result"
+    UNKNOWN_NAMESPACE = "unknown_namespace"
+    UNKNOWN_WORKSPACE_OWNER = "unknown_workspace_owner"
+    UNKNOWN_USER = "unknown_user"
+    MISSING_EVENT = "missing_event"
+    MALFORMED_PROPERTIES = "malformed_properties"
+    MALFORMED_CONTEXT = "malformed_context"
+    MISSING_MESSAGE_ID = "missing_message_id"
+    MISSING_TIMESTAMP = "missing_timestamp"
+    MESSAGE_ID_TOO_LONG = "message_id_too_long"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEvent:
+    """What Segment takes: ``body`` is the event as compact UTF-8 JSON, on one line, without a line end."""
+
+    message_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A result that cannot become an event; ``result`` is its JSON as it came."""
+
+    reason: Reason
+    result: bytes
+
+    @property
+    def line(self) -> bytes:
+        """The rejection as one line of NDJSON: ``{"reason": ..., "result": ...}``."""
+        return b'{"reason":"%s","result":%s}' % (self.reason.encode(), self.result)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an event belongs to, as the anonymous IDs that dashboards know."""
+
+    user_id: str
+    workspace_id: str
+
+
+class Identities(Protocol):
+    """Says who stands behind a result."""
+
+    def resolve(self, namespace: str | None, user: str | None) -> Identity | Reason:
+        """Return both IDs, or the reason why there are none; ``user`` is None where the journey names nobody."""
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    batch: list[msgspec.Raw]
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_HEAD, _TAIL = b'{"batch":[', b"]}"
+#: Bytes of a request body beside its events and the commas between them.
+ENVELOPE = len(_HEAD) + len(_TAIL)
+
+
+def to_body(events: Sequence[bytes]) -> bytes:
+    """Make a request body of events."""
+    return _HEAD + b",".join(events) + _TAIL
+
+
+def from_body(body: bytes) -> list[bytes]:
+    """Return the events of a request body, byte for byte; raise :class:`FatalError` for what is none."""
+    try:
+        return [bytes(event) for event in _decode_body(body).batch]
+    except (ValueError, RecursionError):
+        raise FatalError(f"a body of {len(body)} bytes is no batch: make it again from the events") from None

@@ -1,0 +1,147 @@
+"""Who an event belongs to: two maps made from cluster objects, and the rules that read them.
+
+The user map leads from cluster user names to SSO IDs, the workspace map from namespaces to workspaces; a
+workspace is named after its owner's cluster user name. Names and IDs are identifiers: they stay as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from segment_bridge.errors import ConfigurationError
+from segment_bridge.events import Identity, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_GROUP = "toolchain.dev.openshift.com"
+_SSO_ID = f"{_GROUP}/sso-user-id"
+_STATE = f"{_GROUP}/state"
+_SPACE = f"{_GROUP}/space"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityMap:
+    """A map and how it came about.
+
+    ``skipped`` counts the objects left out because they lack a part of an entry, ``collisions`` the complete
+    objects whose name another object claimed as well.
+    """
+
+    entries: Mapping[str, str] = field(repr=False)
+    skipped: int = 0
+    collisions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Both maps; fulfils :class:`segment_bridge.events.Identities`."""
+
+    users: Mapping[str, str] = field(repr=False)
+    workspaces: Mapping[str, str] = field(repr=False)
+
+    def resolve(self, namespace: str | None, user: str | None) -> Identity | Reason:
+        """Return both IDs, or why there are none; a user who is unknown is not replaced by the owner."""
+        owner = None if namespace is None else self.workspaces.get(namespace)
+        if owner is None:
+            return Reason.UNKNOWN_NAMESPACE
+        workspace_id = self.users.get(owner)
+        if workspace_id is None:
+            return Reason.UNKNOWN_WORKSPACE_OWNER
+        user_id = workspace_id if user is None else self.users.get(user)
+        return Reason.UNKNOWN_USER if user_id is None else Identity(user_id, workspace_id)
+
+
+def user_map(signups: Iterable[Mapping[str, Any]]) -> IdentityMap:
+    """Map ``status.compliantUsername`` to the SSO ID of UserSignups, given as their JSON; in any order.
+
+    The ID is the annotation ``sso-user-id``, else ``spec.identityClaims.userID``. Of several signups with one
+    name the approved one wins, then the one created last, then the greater ID in the order of code points.
+    """
+    best: dict[str, tuple[bool, str, str]] = {}
+    skipped = complete = 0
+    for signup in signups:
+        name = _text(signup, "status", "compliantUsername")
+        sso_id = _text(signup, "metadata", "annotations", _SSO_ID) or _text(signup, "spec", "identityClaims", "userID")
+        if not name or not sso_id:
+            skipped += 1
+            continue
+        complete += 1
+        approved = _text(signup, "metadata", "labels", _STATE) == "approved"
+        # Kubernetes writes times in UTC with whole seconds and a Z, so that they sort as text.
+        claim = (approved, _text(signup, "metadata", "creationTimestamp"), sso_id)
+        if name not in best or claim > best[name]:
+            best[name] = claim
+    entries = {name: sso_id for name, (_, _, sso_id) in best.items()}
+    return IdentityMap(entries, skipped=skipped, collisions=complete - len(entries))
+
+
+def workspace_map(clusters: Iterable[Iterable[Mapping[str, Any]]]) -> IdentityMap:
+    """Map the names of tenant Namespaces to the label ``space``; of several clusters a later one wins."""
+    entries: dict[str, str] = {}
+    skipped = complete = 0
+    for namespaces in clusters:
+        for namespace in namespaces:
+            name, space = _text(namespace, "metadata", "name"), _text(namespace, "metadata", "labels", _SPACE)
+            if not name or not space:
+                skipped += 1
+                continue
+            complete += 1
+            entries[name] = space
+    return IdentityMap(entries, skipped=skipped, collisions=complete - len(entries))
+
+
+def require_usable(map_: IdentityMap, what: str) -> None:
+    """Raise :class:`ConfigurationError` for a map without entries: it would turn every result away.
+
+    ``what`` names the map. Asking again would find the same objects, so a person has to look.
+    """
+    if map_.entries:
+        return
+    if map_.skipped:
+        raise ConfigurationError(
+            f"the map of {what} is empty: each of the {map_.skipped} objects lacks a name or an ID; "
+            "check that the cluster keeps them where the bridge reads them"
+        )
+    raise ConfigurationError(
+        f"the map of {what} is empty: the cluster has no object for it; "
+        "check that it is the right cluster, and its credentials may see them"
+    )
+
+
+def to_json(entries: Mapping[str, str]) -> bytes:
+    """Write a map as one compact JSON object in UTF-8 with sorted keys."""
+    return msgspec.json.encode(dict(entries), order="sorted")
+
+
+def read_map(data: bytes, what: str) -> dict[str, str]:
+    """Read what :func:`to_json` wrote; raises :class:`ConfigurationError` naming the source, ``what``, and the flaw."""
+    try:
+        entries = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The error is not chained: a UnicodeDecodeError carries the whole file.
+        raise ConfigurationError(f"{what} is not JSON ({error}): give a map as `maps` prints it") from None
+    if not isinstance(entries, dict):
+        raise ConfigurationError(f"{what} is not a JSON object: give a map as `maps` prints it")
+    if wrong := sum(not isinstance(value, str) for value in entries.values()):
+        raise ConfigurationError(
+            f'{what}: {wrong} of {len(entries)} IDs are not strings: write each in quotes, "7" and not 7'
+        )
+    if blank := sum(not name.strip() or not value.strip() for name, value in entries.items()):
+        raise ConfigurationError(f"{what}: {blank} of {len(entries)} entries have an empty name or ID: remove them")
+    return entries
+
+
+def _text(value: Any, *path: str) -> str:  # noqa: ANN401 - any JSON
+    """Return the text at the path, or "" where there is none; a whole number counts as its digits."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return ""
+        value = value.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() else ""

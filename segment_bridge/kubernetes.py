@@ -1,0 +1,232 @@
+"""Ask a cluster for the objects that identities are made of.
+
+Lists come in pages, and a list is handed on only when it is whole. Of each object no more is kept than names,
+IDs and what decides between them: some hundred bytes, whatever the object holds otherwise.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError, error_for_status, seconds_to_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubernetes.client import ApiClient
+
+    from segment_bridge.settings import KubernetesSettings
+
+DEFAULT_KUBECONFIG = "~/.kube/config"
+#: How often a list begins again after its token has expired.
+MAX_RESTARTS = 3
+
+_GROUP = "toolchain.dev.openshift.com"
+_SIGNUPS = f"/apis/{_GROUP}/v1alpha1/namespaces/toolchain-host-operator/usersignups"
+_NAMESPACES = "/api/v1/namespaces"
+_TENANT = f"{_GROUP}/type=tenant"
+
+
+class Cluster:
+    """One cluster, through an API client of its own; ``name`` is what messages call it.
+
+    ``page_size`` is in objects, ``timeout`` in seconds: for connecting, and between two bytes of the answer.
+    Its lists are read when iterated. Where one cannot be read whole they yield nothing of it and raise the
+    :class:`BridgeError` that says what to do.
+    """
+
+    def __init__(self, api_client: ApiClient, name: str, *, page_size: int = 500, timeout: float = 60.0) -> None:
+        self.name = name
+        self._api_client = api_client
+        self._page_size = page_size
+        self._timeout = timeout
+
+    @classmethod
+    def from_context(cls, settings: KubernetesSettings, context: str) -> Cluster:
+        """Return the cluster of a kubeconfig's context.
+
+        Raises :class:`ConfigurationError` where there is no kubeconfig, or it has no such context or no usable one.
+        """
+        # The official client takes most of a second to import, which only those who ask a cluster should wait for.
+        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
+
+        configuration = Configuration()
+        # The caller decides when to ask again; urllib3 would do so at once, and its warnings quote the address.
+        configuration.retries = False
+        _load(configuration, settings.kubeconfig or DEFAULT_KUBECONFIG, context)
+        return cls(ApiClient(configuration), context, page_size=settings.page_size, timeout=settings.timeout)
+
+    def user_signups(self) -> Iterator[dict[str, Any]]:
+        """Yield the host operator's UserSignups as JSON objects, reduced to what makes up the user map."""
+        return self._list("UserSignups", _SIGNUPS)
+
+    def tenant_namespaces(self) -> Iterator[dict[str, Any]]:
+        """Yield the tenants' Namespaces as JSON objects, reduced to what makes up the workspace map."""
+        return self._list("tenant Namespaces", _NAMESPACES, labelSelector=_TENANT)
+
+    def _list(self, what: str, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        for _ in range(1 + MAX_RESTARTS):
+            try:
+                objects = self._read_pages(what, path, query)
+            except _ExpiredError:
+                # The token that comes with a 410 would go on with a list that is not of one moment.
+                continue
+            yield from map(msgspec.to_builtins, objects)
+            return
+        raise RetryableError(
+            f"{self._asked_for(what)}: the list expired {1 + MAX_RESTARTS} times before its last page: "
+            "try again later, or with larger pages"
+        )
+
+    def _read_pages(self, what: str, path: str, query: Mapping[str, str]) -> list[_Object]:
+        objects: list[_Object] = []
+        asking = {**query, "limit": str(self._page_size)}
+        while True:
+            body = self._get(what, path, asking)
+            try:
+                page = _decode_page(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                raise RetryableError(
+                    f"{self._asked_for(what)}: the answer is not a list: try again later, or check the server's address"
+                ) from None
+            objects += page.items or ()
+            if not page.metadata.token:
+                return objects
+            asking["continue"] = page.metadata.token
+
+    def _get(self, what: str, path: str, query: Mapping[str, str]) -> bytes:
+        """Return the body of a success.
+
+        No error is chained: the client's texts quote headers, bodies and tokens, in which names stand.
+        """
+        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - imported long since, with the client
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
+
+        headers = {**self._api_client.default_headers, "Accept": "application/json"}
+        try:
+            self._api_client.update_params_for_auth(headers, [], ["BearerToken"])
+            response = self._api_client.request(
+                "GET",
+                self._api_client.configuration.host + path,
+                query_params=query,
+                headers=headers,
+                _preload_content=False,
+                _request_timeout=(self._timeout, self._timeout),
+            )
+            body: bytes = response.data
+        except ApiException as error:
+            if error.status == HTTPStatus.GONE:
+                raise _ExpiredError from None
+            if error.status:
+                system = f"{self._asked_for(what)},"
+                raise error_for_status(
+                    system, error.status, retry_after=seconds_to_wait(error.headers.get("Retry-After"))
+                ) from None
+            raise self._unreachable(what, error.__context__ or error) from None
+        except HTTPError as error:
+            raise self._unreachable(what, error) from None
+        return body
+
+    def _unreachable(self, what: str, error: BaseException) -> BridgeError:
+        from urllib3.exceptions import LocationValueError  # noqa: PLC0415 - as above
+
+        asked_for = self._asked_for(what)
+        if isinstance(error, LocationValueError):
+            return ConfigurationError(f"{asked_for}: the server's address is not a URL: check the cluster's entry")
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return ConfigurationError(
+                f"{asked_for}: the server's certificate is not trusted: check the cluster's certificate authority"
+            )
+        cause = getattr(error, "reason", None)
+        kind = type(cause if isinstance(cause, Exception) else error).__name__
+        return RetryableError(f"{asked_for}: no answer ({kind}): try again later, or check the server's address")
+
+    def _asked_for(self, what: str) -> str:
+        return f"cluster {self.name}, asked for {what}"
+
+
+class _ExpiredError(Exception):
+    """The token of a list is too old to go on."""
+
+
+def _load(configuration: Any, paths: str, context: str) -> None:  # noqa: ANN401 - the client has no types
+    """Fill a client's configuration from a context; nothing is written back to the files."""
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415 - as above
+
+    try:
+        merged = KubeConfigMerger(paths).config
+        known = [entry["name"] for entry in merged.value["contexts"]] if merged else []
+        if context in known:
+            loader = KubeConfigLoader(merged, active_context=context, config_base_path=None)
+            loader.load_and_set(configuration)
+    except Exception as error:  # noqa: BLE001 - what is odd in a file comes as any error of the loader or of YAML
+        # Nor is the error chained or quoted: its text can hold whole entries, tokens included.
+        raise ConfigurationError(
+            f"kubeconfig {paths} cannot be used for the context {context} ({type(error).__name__}): "
+            "check the entries of its context, cluster and user"
+        ) from None
+    if merged is None:
+        raise ConfigurationError(f"there is no kubeconfig at {paths}: set KUBECONFIG to the path of one")
+    if context not in known:
+        raise ConfigurationError(
+            f"kubeconfig {paths} has no context {context}: use one of those it has ({', '.join(map(str, known))})"
+        )
+
+
+class _Part(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
+    """A part of an object, as far as it is read; what else it holds is passed over.
+
+    ``Any`` stands for what identities are made of: what is odd there is for them to judge.
+    """
+
+
+class _Labels(_Part):
+    space: Any = msgspec.field(default=None, name=f"{_GROUP}/space")
+    state: Any = msgspec.field(default=None, name=f"{_GROUP}/state")
+
+
+class _Annotations(_Part):
+    sso_user_id: Any = msgspec.field(default=None, name=f"{_GROUP}/sso-user-id")
+
+
+class _Metadata(_Part):
+    name: Any = None
+    creation_timestamp: Any = None
+    labels: _Labels | None = None
+    annotations: _Annotations | None = None
+
+
+class _Claims(_Part):
+    user_id: Any = msgspec.field(default=None, name="userID")
+
+
+class _Spec(_Part):
+    identity_claims: _Claims | None = None
+
+
+class _Status(_Part):
+    compliant_username: Any = None
+
+
+class _Object(_Part):
+    """A UserSignup or a Namespace."""
+
+    metadata: _Metadata | None = None
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
+class _ListMetadata(msgspec.Struct):
+    #: Leads to the next page; the last one has none.
+    token: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct):
+    items: list[_Object] | None
+    metadata: _ListMetadata = msgspec.field(default_factory=_ListMetadata)
+
+
+_decode_page = msgspec.json.Decoder(_Page).decode

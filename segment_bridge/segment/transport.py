@@ -1,0 +1,142 @@
+"""One request to Segment, and what its answer means."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError
+
+from segment_bridge.errors import (
+    BridgeError,
+    ConfigurationError,
+    FatalError,
+    RetryableError,
+    error_for_status,
+    seconds_to_wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from segment_bridge.settings import SegmentSettings
+
+_PATH = "/v1/batch"
+#: The statuses that are about the events; every other failure is about the request or about Segment.
+_ABOUT_EVENTS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+#: An answer as short and as quick as this is read to its end, so that its connection serves again.
+_SHORT_ANSWER, _QUICK_ANSWER = 4_096, 1.0
+
+
+class Transport:
+    """The batch endpoint, over one pool of connections; ``clock`` is monotonic, in seconds.
+
+    Raises :class:`ConfigurationError` for an address or a write key that cannot be one.
+    """
+
+    def __init__(self, settings: SegmentSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._url = _endpoint(settings.batch_api)
+        self._session = _Session()
+        # Given here, the key goes before any entry of a .netrc.
+        self._session.auth = _credentials(settings.write_key)
+        self._session.headers.update({"Content-Type": "application/json", "User-Agent": _user_agent()})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def post(self, body: bytes, repeats: int, timeout: float) -> tuple[int | str, BridgeError | None]:
+        """Make one request; return its status or kind of error, and what to do about it unless it is a success."""
+        try:
+            with self._session.post(
+                self._url,
+                data=body,
+                headers={"X-Retry-Count": str(repeats)} if repeats else None,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                self._drain(response)
+        except (OSError, HTTPError) as error:
+            # Only its kind is told: the texts quote addresses, with a proxy's password perhaps.
+            return _kind(error), _network_error(error)
+        return response.status_code, _status_error(response.status_code, response.headers.get("Retry-After"))
+
+    def _drain(self, response: requests.Response) -> None:
+        """Read what is left of an answer, within bounds and byte by byte, so that none can hold us up for long."""
+        end = self._clock() + _QUICK_ANSWER
+        with contextlib.suppress(OSError, HTTPError):
+            for _ in range(_SHORT_ANSWER):
+                if not response.raw.read(1, decode_content=False) or self._clock() > end:
+                    return
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Know of no redirect: only to prepare for one, requests would read the whole answer."""
+
+
+class RefusedError(FatalError):
+    """An answer that is about the events."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"Segment answered {status}")
+        self.status = status
+
+
+def _status_error(status: int, retry_after: str | None) -> BridgeError | None:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    if status in _ABOUT_EVENTS:
+        return RefusedError(status)
+    return error_for_status("Segment", status, retry_after=seconds_to_wait(retry_after))
+
+
+def _kind(error: Exception) -> str:
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return type(cause if isinstance(cause, Exception) else error).__name__
+
+
+def _network_error(error: Exception) -> BridgeError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ConfigurationError("Segment's certificate is not trusted: check the address and the trusted authorities")
+    if isinstance(error, ValueError) or not isinstance(error, (requests.RequestException, HTTPError)):
+        return ConfigurationError(
+            f"Segment cannot be asked ({_kind(error)}): check the proxy's address and the file of trusted authorities"
+        )
+    return RetryableError(f"Segment gave no answer ({_kind(error)}): try again later")
+
+
+def _endpoint(address: str) -> str:
+    """Return the address to post to; without a path, it is the public API's."""
+    try:
+        url = urlsplit(requests.Request("POST", address).prepare().url or "")
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ConfigurationError("the address of Segment's batch API is none: write it as https://host/path")
+    return url._replace(path=_PATH).geturl() if url.path in {"", "/"} else url.geturl()
+
+
+def _credentials(write_key: str) -> HTTPBasicAuth:
+    # Segment answers 200 to a wrong key, so one that was copied with a blank or a line end would go unnoticed.
+    if not re.fullmatch("[!-9;-~]+", write_key):
+        raise ConfigurationError(
+            "the write key is empty or has blanks, colons or other signs that no key has: check it"
+        )
+    return HTTPBasicAuth(write_key, "")
+
+
+def _user_agent() -> str:
+    try:
+        return f"segment-bridge/{version('segment-bridge')}"
+    except PackageNotFoundError:
+        return "segment-bridge/unknown"

@@ -1,0 +1,72 @@
+"""Options that stand for environment variables, and how clients are made of them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment_bridge.settings import Environment
+from segment_bridge.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Command = Callable[..., Any]
+
+_OPTIONS = {
+    "SPLUNK_API_URL": "Splunk's REST API, as https://splunk.example.com:8089.",
+    "SPLUNK_APP_NAME": "The Splunk app to search in (default: search).",
+    "SPLUNK_INDEX": "The index of the audit records.",
+    "SPLUNK_CA_FILE": "The authority that signed Splunk's certificate, as PEM.",
+    "SEGMENT_BATCH_API": "Segment's batch endpoint (default: https://api.segment.io/v1/batch).",
+    "KUBECONFIG": "The kubeconfig with the clusters' contexts (default: ~/.kube/config).",
+    "HOST_CONTEXT": "The host cluster's context.",
+    "MEMBER_CONTEXTS": "The member clusters' contexts, separated by commas.",
+}
+
+
+def settings_options(*prefixes: str) -> Callable[[Command], Command]:
+    """Add an option for each variable that begins with one of the prefixes; values go into the context."""
+
+    def decorate(command: Command) -> Command:
+        for variable, text in reversed(_OPTIONS.items()):
+            if variable.startswith(prefixes):
+                option = "--" + variable.lower().replace("_", "-")
+                note = click.option(
+                    option, expose_value=False, metavar="TEXT", callback=_noting(variable), help=f"{text} [{variable}]"
+                )
+                command = note(command)
+        return command
+
+    return decorate
+
+
+def _noting(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def note(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta[variable] = value
+
+    return note
+
+
+def environment(**overrides: str) -> Environment:
+    """Return the environment's variables, overridden by the options of the running command."""
+    meta: Mapping[str, Any] = click.get_current_context().meta
+    given = {name: value for name, value in meta.items() if name in _OPTIONS}
+    return Environment({**os.environ, **given, **overrides})
+
+
+def window_options(command: Command) -> Command:
+    """Add ``--from`` and ``--to`` and pass them on as ``window``."""
+
+    def wrapped(*, start: str, end: str, **arguments: Any) -> Any:  # noqa: ANN401 - click's own
+        return command(window=Window.parse(start, end), **arguments)
+
+    wrapped.__doc__, wrapped.__name__ = command.__doc__, command.__name__
+    time = "as 2026-01-31T08:00:00Z or seconds since the epoch"
+    wrapped = click.option("--to", "end", required=True, metavar="T", help=f"End of the window, exclusive, {time}.")(
+        wrapped
+    )
+    return click.option("--from", "start", required=True, metavar="T", help=f"Start of the window, {time}.")(wrapped)

@@ -1,0 +1,78 @@
+"""The ``upload`` filter: lines in, batches out, and a summary that adds up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+import msgspec
+
+from segment_bridge.batch import pack
+from segment_bridge.events import MAX_EVENT
+from segment_bridge.segment import MisconfiguredError, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from segment_bridge.segment import Outcome
+    from segment_bridge.settings import SegmentSettings
+
+_as_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Summary(TypedDict):
+    """``events`` = ``delivered`` + ``undelivered`` + ``rejected``; the latter by reason in ``reasons``."""
+
+    events: int
+    batches: int
+    delivered: int
+    undelivered: int
+    rejected: int
+    reasons: dict[str, int]
+
+
+def upload_events(lines: Iterable[bytes], settings: SegmentSettings) -> tuple[Summary, MisconfiguredError | None]:
+    """Deliver all lines; return the summary, and the error that stopped the line if one did."""
+    summary = Summary(events=0, batches=0, delivered=0, undelivered=0, rejected=0, reasons={})
+    stopped: MisconfiguredError | None = None
+    with Segment(settings) as segment:
+        for packed in pack(_acceptable(lines, summary)):
+            summary["batches"] += 1
+            if stopped:
+                summary["undelivered"] += packed.events
+                continue
+            try:
+                _enter(summary, segment.deliver(packed.body))
+            except MisconfiguredError as error:
+                _enter(summary, error.outcome)
+                stopped = error
+    return summary, stopped
+
+
+def _enter(summary: Summary, outcome: Outcome) -> None:
+    summary["delivered"] += outcome.delivered
+    summary["undelivered"] += outcome.undelivered
+    for refused in outcome.rejected:
+        _reject(summary, refused.reason)
+
+
+def _acceptable(lines: Iterable[bytes], summary: Summary) -> Iterator[bytes]:
+    """Let pass what Segment could take, and count the rest: it would answer 200 and drop it."""
+    for line in lines:
+        event = line.strip()
+        if not event:
+            continue
+        summary["events"] += 1
+        if len(event) > MAX_EVENT:
+            _reject(summary, "too_large")
+            continue
+        try:
+            _as_object(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            _reject(summary, "malformed_event")
+            continue
+        yield event
+
+
+def _reject(summary: Summary, reason: str) -> None:
+    summary["rejected"] += 1
+    summary["reasons"][reason] = summary["reasons"].get(reason, 0) + 1

@@ -1,0 +1,167 @@
+"""The whole line as one command."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from segment_bridge import catalog
+from segment_bridge.cli.options import environment, settings_options, window_options
+from segment_bridge.cli.retrying import retrying
+from segment_bridge.errors import BridgeError, ConfigurationError
+from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from segment_bridge.plan import Plan
+    from segment_bridge.report import JourneyBooks, Report
+    from segment_bridge.staging import Staging
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@window_options
+@click.option("--dry-run", is_flag=True, help="Do everything but send.")
+@click.option(
+    "--staging",
+    envvar="SEGMENT_BRIDGE_STAGING",
+    metavar="URL",
+    help="Where the run keeps its files: a folder or an object store's URL (default: ~/.local/state/segment-bridge).",
+)
+@click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
+@settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_prefix: str, *, dry_run: bool) -> None:
+    """Run the whole line over a window: maps, searches, conversion, delivery, books."""
+    from rich.console import Console  # noqa: PLC0415 - start-up: only this command draws
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from segment_bridge import layout, line  # noqa: PLC0415
+    from segment_bridge.plan import Plan  # noqa: PLC0415
+    from segment_bridge.staging import Staging  # noqa: PLC0415
+
+    chosen = catalog.find(names)
+    with environment() as env:
+        splunk = SplunkSettings.from_environment(env)
+        clusters = KubernetesSettings.from_environment(env)
+        segment = None if dry_run else SegmentSettings.from_environment(env)
+    start, end = (f"{moment:%Y%m%dT%H%M%SZ}" for moment in (window.start, window.end))
+    key = f"cli__{start}__{end}__{secrets.token_hex(4)}"
+    folder = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge")).folder("runs").folder(key)
+    plan = Plan(start=window.start, end=window.end, journeys=tuple(j.name for j in chosen), dry_run=dry_run)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        carrying = _Carrying(folder, bar, splunk, clusters, segment, message_id_prefix)
+        stopped = carrying.carry(plan, chosen)
+    report = line.close(folder, key)
+    _print_report(report, Console())
+    click.echo(f"report: {folder.uri(layout.REPORT)}")
+    if stopped:
+        raise stopped
+    report.require_success()
+
+
+@dataclass(frozen=True)
+class _Carrying:
+    """The steps of one run, with what each needs; without ``segment`` nothing is sent."""
+
+    folder: Staging
+    bar: Progress
+    splunk: SplunkSettings
+    clusters: KubernetesSettings
+    segment: SegmentSettings | None
+    message_id_prefix: str
+
+    def carry(self, plan: Plan, journeys: tuple[catalog.Journey, ...]) -> BridgeError | None:
+        """Take every step; a journey without an answer holds the others back no more than under Airflow.
+
+        Returns the error that stopped the line before its end, if one did; the books tell what became of the rest.
+        """
+        from segment_bridge import line  # noqa: PLC0415 - start-up
+
+        line.begin(self.folder, plan)
+        try:
+            self._map()
+            self._search(journeys)
+            with self._step("convert", 1):
+                batches = line.convert_results(self.folder, message_id_prefix=self.message_id_prefix)
+            if self.segment:
+                self._deliver(batches, self.segment)
+        except BridgeError as error:
+            return error
+        return None
+
+    def _map(self) -> None:
+        from segment_bridge import line  # noqa: PLC0415 - start-up
+        from segment_bridge.kubernetes import Cluster  # noqa: PLC0415 - start-up
+
+        host, *members = (
+            Cluster.from_context(self.clusters, context)
+            for context in (self.clusters.host_context, *self.clusters.member_contexts)
+        )
+        with self._step("maps", 2) as advance:
+            retrying()(line.map_users, self.folder, host)
+            advance()
+            retrying()(line.map_workspaces, self.folder, members)
+            advance()
+
+    def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:
+        from segment_bridge import line  # noqa: PLC0415 - start-up
+        from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
+
+        with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
+            for journey in journeys:
+                try:
+                    retrying()(line.search, self.folder, journey, index=self.splunk.index, splunk=splunk)
+                except ConfigurationError:
+                    raise
+                except BridgeError as error:
+                    click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
+                advance()
+
+    def _deliver(self, batches: list[str], settings: SegmentSettings) -> None:
+        from segment_bridge import line  # noqa: PLC0415 - start-up
+        from segment_bridge.segment import Segment  # noqa: PLC0415 - start-up
+
+        with self._step("deliver", len(batches)) as advance, Segment(settings) as segment:
+            for _ in line.deliver(self.folder, batches, segment):
+                advance()
+
+    @contextlib.contextmanager
+    def _step(self, name: str, total: int) -> Iterator[Callable[[], None]]:
+        task = self.bar.add_task(name, total=total)
+        yield lambda: self.bar.advance(task)
+        self.bar.update(task, completed=total)
+
+
+def _print_report(report: Report, console: Console) -> None:
+    """Print the books as a table, a journey a row."""
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    table = Table(title=f"{Window(report.start, report.end)}{' (dry run)' if report.dry_run else ''}")
+    table.add_column("journey")
+    columns = ("found", "events", "batches", "sent", "rejected", "undelivered", "withheld")
+    for column in columns:
+        table.add_column(column, justify="right")
+
+    def add(name: str, books: JourneyBooks) -> None:
+        figures = {column: getattr(books, column) for column in columns} | {"rejected": sum(books.rejected.values())}
+        table.add_row(name if books.state == "complete" else f"{name} (failed)", *map(str, figures.values()))
+
+    for name, books in report.journeys.items():
+        add(name, books)
+    table.add_section()
+    add("all", report.total)
+    console.print(table)
+    for reason, count in report.total.rejected.items():
+        console.print(f"rejected {count}: {reason}")
+    for problem in report.problems:
+        console.print(f"problem: {problem}", style="bold")

@@ -1,0 +1,72 @@
+"""What a run's folder in staging holds, and how its files are named.
+
+::
+
+    plan.json                      what the run is about
+    maps/users.json                and maps/workspaces.json, with a NAME.summary.json of each
+    results/JOURNEY.ndjson         a complete answer of Splunk, its lines as they came
+    rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
+    batches/JOURNEY/000001.json    finished request bodies
+    outcomes/JOURNEY/000001.json   what became of each
+    report.json                    the books
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_bridge.segment.outcome import Outcome
+
+if TYPE_CHECKING:
+    from segment_bridge.staging import Staging
+
+PLAN = "plan.json"
+REPORT = "report.json"
+USERS = "users"
+WORKSPACES = "workspaces"
+
+
+def map_file(name: str) -> str:
+    """Name the file of a map."""
+    return f"maps/{name}.json"
+
+
+def map_summary(name: str) -> str:
+    """Name the file that tells how a map came about."""
+    return f"maps/{name}.summary.json"
+
+
+def results(journey: str) -> str:
+    """Name the file of a journey's results."""
+    return f"results/{journey}.ndjson"
+
+
+def rejected(journey: str) -> str:
+    """Name the file of the results that cannot become events."""
+    return f"rejected/{journey}.ndjson"
+
+
+def batches(journey: str) -> str:
+    """Name the folder of a journey's batches."""
+    return f"batches/{journey}"
+
+
+def outcomes(journey: str) -> str:
+    """Name the folder of the outcomes of a journey's batches."""
+    return f"outcomes/{journey}"
+
+
+def batch(journey: str, number: int) -> str:
+    """Name the file of a batch; numbers count from 1."""
+    return f"{batches(journey)}/{number:06}.json"
+
+
+def outcome(batch_name: str) -> str:
+    """Name the file of a batch's outcome."""
+    return batch_name.replace("batches/", "outcomes/", 1)
+
+
+def read_outcome(run: Staging, batch_name: str) -> Outcome | None:
+    """Return what became of a batch, as far as is known."""
+    name = outcome(batch_name)
+    return run.read_json(name, Outcome) if run.exists(name) else None

@@ -1,0 +1,124 @@
+"""The run's books: every result that a search returned ends in exactly one place.
+
+For each journey, and for the run::
+
+    found = sent + rejected (by reason) + undelivered + withheld (in a dry run)
+
+The figures are counted in what lies in staging, not carried along from task to task.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from typing import Literal
+
+import msgspec
+
+from segment_bridge.errors import FatalError, UnbalancedBooks
+
+State = Literal["complete", "failed"]
+
+
+class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one journey's results; ``failed`` means that there is no complete answer to its search."""
+
+    state: State = "complete"
+    found: int = 0
+    #: Events made, in ``batches`` request bodies.
+    events: int = 0
+    batches: int = 0
+    sent: int = 0
+    rejected: dict[str, int] = {}
+    #: Events that Segment will not take, however often they are sent; a part of ``rejected``.
+    refused: int = 0
+    undelivered: int = 0
+    withheld: int = 0
+
+    def imbalance(self) -> str:
+        """Say in which stage the books break, or nothing."""
+        rejected = sum(self.rejected.values())
+        if self.found != self.events + rejected - self.refused:
+            return f"{self.found} found, but {self.events} converted and {rejected - self.refused} rejected"
+        ended = self.sent + self.refused + self.undelivered + self.withheld
+        if self.events != ended:
+            return f"{self.events} events in {self.batches} batches, but outcomes for {ended}"
+        return ""
+
+
+class MapBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a map was made of: entries, objects left out for lack of a part, names claimed more than once."""
+
+    entries: int
+    skipped: int
+    collisions: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's books as one document."""
+
+    run: str
+    start: datetime
+    end: datetime
+    dry_run: bool
+    journeys: dict[str, JourneyBooks]
+    total: JourneyBooks
+    maps: dict[str, MapBooks]
+    balanced: bool
+    #: What keeps the run from being a success, one sentence each.
+    problems: tuple[str, ...]
+
+    def summary(self) -> str:
+        """Return the books in few lines of text, as a log shows them."""
+        one = self.total
+        ends = {
+            "sent": one.sent,
+            "rejected": sum(one.rejected.values()),
+            "undelivered": one.undelivered,
+            "withheld": one.withheld,
+        }
+        ended = " + ".join(f"{count} {end}" for end, count in ends.items())
+        lines = [f"{one.found} found = {ended}; {one.batches} batches"]
+        lines += [f"rejected {count}: {reason}" for reason, count in one.rejected.items()]
+        lines += [f"problem: {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything that was to be sent has been sent."""
+        return not self.problems
+
+    def require_success(self) -> None:
+        """Raise :class:`UnbalancedBooks` or :class:`FatalError` where the run is none."""
+        if not self.balanced:
+            raise UnbalancedBooks(f"the books do not balance: {'; '.join(self.problems)}")
+        if not self.succeeded:
+            raise FatalError(f"the run is not complete: {'; '.join(self.problems)}")
+
+
+def total(books: dict[str, JourneyBooks]) -> JourneyBooks:
+    """Add up the journeys."""
+    rejected: Counter[str] = Counter()
+    for journey in books.values():
+        rejected.update(journey.rejected)
+    numbers = {
+        name: sum(getattr(journey, name) for journey in books.values())
+        for name in ("found", "events", "batches", "sent", "refused", "undelivered", "withheld")
+    }
+    state: State = "failed" if any(journey.state == "failed" for journey in books.values()) else "complete"
+    return JourneyBooks(state=state, rejected=dict(sorted(rejected.items())), **numbers)
+
+
+def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
+    """Say what keeps the run from being a success."""
+    said = []
+    for name, journey in books.items():
+        if journey.state == "failed":
+            said.append(f"{name}: no complete answer to its search")
+        if imbalance := journey.imbalance():
+            said.append(f"{name}: {imbalance}")
+        if journey.undelivered:
+            said.append(f"{name}: {journey.undelivered} events undelivered")
+        if journey.refused:
+            said.append(f"{name}: {journey.refused} events refused by Segment")
+    return tuple(said)

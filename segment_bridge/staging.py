@@ -1,0 +1,133 @@
+"""Where runs keep their files: a local folder, or any object store that fsspec knows.
+
+Everything that one task hands to another lies here under the run's key; what travels between tasks are names
+and counts. A file appears whole or not at all, and on a local disk only its owner can read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from segment_bridge.errors import ConfigurationError, FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fsspec import AbstractFileSystem
+
+T = TypeVar("T")
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A folder of a filesystem; ``root`` is its path there."""
+
+    filesystem: AbstractFileSystem
+    root: str
+
+    @classmethod
+    def at(cls, url: str, **options: object) -> Staging:
+        """Open the folder at a path or URL; ``options`` are fsspec's for the kind of store.
+
+        Raises :class:`ConfigurationError` for a kind of store that is unknown, or whose library is not installed.
+        """
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - slow to import, and not every command stages
+
+        try:
+            filesystem, root = url_to_fs(url, **options)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(f"staging cannot be opened ({error}): check its URL") from error
+        return cls(filesystem, root.rstrip("/"))
+
+    def folder(self, name: str) -> Staging:
+        """Return a folder inside; characters that some store does not take in a name become ``_``."""
+        return Staging(self.filesystem, self._path(_UNSAFE.sub("_", name)))
+
+    def uri(self, name: str = "") -> str:
+        """Name a file so that any worker can find it."""
+        return str(self.filesystem.unstrip_protocol(self._path(name)))
+
+    @contextlib.contextmanager
+    def write(self, name: str) -> Iterator[IO[bytes]]:
+        """Write a file; it takes its name when the block ends well, and never exists when it does not."""
+        path = self._path(name)
+        local = self._is_local
+        if local:
+            _make_private_folders(Path(path).parent)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=str(Path(path).parent) if local else None)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            if local:
+                Path(temporary).replace(path)
+            else:
+                self.filesystem.put_file(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def read(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file for reading; raises :class:`FatalError` if it was never staged."""
+        try:
+            file = self.filesystem.open(self._path(name), "rb")
+        except FileNotFoundError:
+            raise FatalError(f"{name} is not staged: the task that makes it has to run (again)") from None
+        with file:
+            yield file
+
+    def exists(self, name: str) -> bool:
+        """Say whether the file, or a folder of this name, is there."""
+        self.filesystem.invalidate_cache()
+        return bool(self.filesystem.exists(self._path(name)))
+
+    def names(self, folder: str) -> list[str]:
+        """List the files below a folder, sorted; unfinished ones do not count."""
+        self.filesystem.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            paths = self.filesystem.find(self._path(folder))
+            names = (path.removeprefix(self.root).lstrip("/") for path in paths)
+            return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+        return []
+
+    def remove(self, name: str = "") -> None:
+        """Remove a file, or a folder with all that it holds, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.rm(self._path(name), recursive=True)
+
+    def write_json(self, name: str, document: object) -> None:
+        """Write one value as JSON."""
+        with self.write(name) as file:
+            file.write(msgspec.json.encode(document))
+
+    def read_json(self, name: str, kind: type[T]) -> T:
+        """Read one value of this type from JSON."""
+        with self.read(name) as file:
+            return msgspec.json.decode(file.read(), type=kind)
+
+    @property
+    def _is_local(self) -> bool:
+        return "file" in _protocols(self.filesystem)
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}" if name else self.root
+
+
+def _protocols(filesystem: AbstractFileSystem) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _make_private_folders(folder: Path) -> None:
+    """Make the folders that are missing, readable for their owner alone."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)

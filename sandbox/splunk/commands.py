@@ -1,0 +1,173 @@
+"""The commands after a pipe, each compiled to a function from rows to rows; and the search that they make up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import TYPE_CHECKING, TypeAlias
+
+from sandbox.splunk import eval as expressions
+from sandbox.splunk import json_path, language, patterns, search, syntax
+from sandbox.splunk.errors import SplError
+from sandbox.splunk.records import AuditLog, Row
+from sandbox.splunk.values import Value, number, several, single, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from decimal import Decimal
+
+    from sandbox.splunk.operators import Run
+
+    Stage: TypeAlias = Callable[[Iterable[Row]], Iterable[Row]]
+
+_INTERNAL = ("_time", "_raw")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A compiled search, to be run over any audit log and window."""
+
+    index: str
+    stages: tuple[Stage, ...]
+
+    def run(
+        self, log: AuditLog, earliest: Decimal | None = None, latest: Decimal | None = None
+    ) -> Iterator[dict[str, Value]]:
+        """Give the results over [earliest, latest), in microseconds since the epoch; SplError may come late."""
+        rows: Iterable[Row] = log.rows(self.index, earliest, latest)
+        for stage in self.stages:
+            rows = stage(rows)
+        return (row.all() for row in rows)
+
+
+def compile_search(text: str) -> Search:
+    """Compile the text of a search; raise SplError for what is wrong or not implemented."""
+    try:
+        first, *others = language.parse(text)
+        if not isinstance(first, syntax.Search):
+            raise SplError("The first command must be 'search'.")
+        return Search(search.asked_index(first.term), tuple(_stage(command) for command in (first, *others)))
+    except RecursionError as error:
+        raise SplError("The search is nested too deeply.") from error
+
+
+def _stage(command: syntax.Command) -> Stage:  # noqa: C901, PLR0911 - one case a command
+    match command:
+        case syntax.Search(term):
+            return _keep(search.condition(term))
+        case syntax.Where(condition):
+            return _keep(expressions.condition(condition))
+        case syntax.Eval(assignments):
+            return _eval([(name, expressions.value(expression)) for name, expression in assignments])
+        case syntax.Spath():
+            return _spath(command)
+        case syntax.Fields():
+            return _fields(command)
+        case syntax.Dedup():
+            return _dedup(command)
+        case syntax.Sort(limit, keys):
+            return lambda rows: _sorted(rows, keys)[: limit or None]
+        case syntax.Head(count):
+            return lambda rows: islice(rows, count)
+        case syntax.Rename(pairs):
+            return _rename(pairs)
+        case syntax.StatsCount(by):
+            return lambda rows: _count(rows, by)
+
+
+def _keep(holds: Callable[[Row], Value]) -> Stage:
+    return lambda rows: (row for row in rows if holds(row))
+
+
+def _eval(assignments: list[tuple[str, Run]]) -> Stage:
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            for name, run in assignments:
+                row.set(name, run(row))
+            yield row
+
+    return stage
+
+
+def _spath(command: syntax.Spath) -> Stage:
+    path = json_path.compiled(command.path)
+
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            source = row.get(command.source)
+            if source is not None and (found := single(path.find(text(source)))) is not None:
+                row.set(command.output, found)
+            yield row
+
+    return stage
+
+
+def _fields(command: syntax.Fields) -> Stage:
+    exact = [name for name in command.names if "*" not in name]
+    wild = [patterns.wildcard(name).fullmatch for name in command.names if "*" in name]
+    kept_anyway = _INTERNAL if command.internal else ()
+
+    def named(name: str) -> bool:
+        return name in exact or any(matches(name) for matches in wild)
+
+    def keep(row: Row) -> Row:
+        values = {name: row.get(name) for name in (*exact, *kept_anyway)}
+        if wild:
+            values |= {name: value for name, value in row.all().items() if named(name)}
+        return Row(values)
+
+    def drop(row: Row) -> Row:
+        return Row({name: value for name, value in row.all().items() if not named(name)})
+
+    return lambda rows: map(keep if command.keep else drop, rows)
+
+
+def _dedup(command: syntax.Dedup) -> Stage:
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        seen: Counter[tuple[tuple[str, ...], ...]] = Counter()
+        for row in _sorted(rows, command.sort) if command.sort else rows:
+            values = tuple(tuple(several(row.get(name))) for name in command.names)
+            seen[values] += 1
+            if all(values) and seen[values] <= command.count:
+                yield row
+
+    return stage
+
+
+def _sorted(rows: Iterable[Row], keys: tuple[syntax.SortKey, ...]) -> list[Row]:
+    """Sort by numbers where values look like numbers, else by text; rows without a value stand last."""
+    ordered = list(rows)
+    for key in reversed(keys):
+        present = [row for row in ordered if row.get(key.name) is not None]
+        missing = [row for row in ordered if row.get(key.name) is None]
+        present.sort(key=lambda row: _order(row.get(key.name)), reverse=key.descending)
+        ordered = present + missing
+    return ordered
+
+
+def _order(value: Value) -> tuple[bool, float, str]:
+    string = several(value)[0]
+    numeric = number(string)
+    return (True, 0, string) if numeric is None else (False, numeric, "")
+
+
+def _rename(pairs: tuple[tuple[str, str], ...]) -> Stage:
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            for old, new in pairs:
+                row.set(new, row.get(old))
+                row.set(old, None)
+            yield row
+
+    return stage
+
+
+def _count(rows: Iterable[Row], by: tuple[str, ...]) -> Iterator[Row]:
+    """Count rows for each combination of values; a row counts once for each value of a multivalue."""
+    if not by:
+        return iter([Row({"count": sum(1 for _ in rows)})])
+    groups: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        groups.update(product(*(several(row.get(name)) for name in by)))
+    return (Row({**dict(zip(by, values, strict=True)), "count": count}) for values, count in sorted(groups.items()))

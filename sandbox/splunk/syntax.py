@@ -1,0 +1,190 @@
+"""The syntax tree of a search: ``language`` makes it, ``search``, ``eval`` and ``commands`` compile it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+Node = TypeVar("Node")
+
+
+@dataclass(frozen=True)
+class Logic(Generic[Node]):
+    """Conditions joined by one operator; of terms in ``search``, of expressions in ``eval``."""
+
+    operator: Literal["AND", "OR", "XOR"]
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Negation(Generic[Node]):
+    """The opposite of a condition; in both languages."""
+
+    part: Node
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A field of ``search`` against one value, or with ``=`` several of which one is enough."""
+
+    field: str
+    operator: str
+    values: tuple[str, ...]
+
+
+Term: TypeAlias = "Comparison | Logic[Term] | Negation[Term]"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field's name in ``eval``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text constant."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A numeric constant, as written."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A comparison, arithmetic or concatenation."""
+
+    left: Expression
+    operator: str
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Member:
+    """``value IN (options)``."""
+
+    value: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function and its arguments."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+Expression: TypeAlias = "Field | Text | Number | Binary | Member | Call | Logic[Expression] | Negation[Expression]"
+
+
+def fields_of(expression: Expression) -> set[str]:
+    """Return the names of the fields that an expression reads."""
+    match expression:
+        case Field(name):
+            return {name}
+        case Text() | Number():
+            return set()
+        case Binary(left, _, right):
+            return fields_of(left) | fields_of(right)
+        case Negation(part):
+            return fields_of(part)
+        case Member(value, parts):
+            parts = (value, *parts)
+        case Call(_, parts) | Logic(_, parts):
+            pass
+    return {name for part in parts for name in fields_of(part)}
+
+
+@dataclass(frozen=True)
+class Search:
+    """``search``."""
+
+    term: Term
+
+
+@dataclass(frozen=True)
+class Where:
+    """``where``."""
+
+    condition: Expression
+
+
+@dataclass(frozen=True)
+class Eval:
+    """``eval``: pairs of target and expression, in order."""
+
+    assignments: tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True)
+class Spath:
+    """``spath`` with all its defaults filled in."""
+
+    source: str
+    path: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Fields:
+    """``fields``, or ``table`` where the internal fields are not kept."""
+
+    names: tuple[str, ...]
+    keep: bool = True
+    internal: bool = True
+
+
+@dataclass(frozen=True)
+class SortKey:
+    """One field to sort by."""
+
+    name: str
+    descending: bool
+
+
+@dataclass(frozen=True)
+class Dedup:
+    """``dedup``: at most ``count`` rows for each combination of values."""
+
+    count: int
+    names: tuple[str, ...]
+    sort: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True)
+class Sort:
+    """``sort``; a limit of 0 means none."""
+
+    limit: int
+    keys: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True)
+class Head:
+    """``head``."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Rename:
+    """``rename``: pairs of old and new name."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class StatsCount:
+    """``stats count by``."""
+
+    by: tuple[str, ...]
+
+
+Command: TypeAlias = Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount

@@ -62,7 +62,7 @@ def count(run: Staging, journey: str, *, dry_run: bool) -> JourneyBooks:
 
 def has_result(line: bytes) -> bool:
     """Say whether a line of an answer is a row."""
-    return _decode_result(line).result is not None
+    return _decode_result(line).result is not _NONE
 
 
 def _rejections(run: Staging, journey: str) -> Counter[str]:
@@ -72,12 +72,15 @@ def _rejections(run: Staging, journey: str) -> Counter[str]:
         return Counter(_decode_reason(line).reason for line in lines)
 
 
+_NONE = msgspec.Raw()
+
+
 class _Reason(msgspec.Struct):
     reason: str
 
 
 class _Result(msgspec.Struct):
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NONE
 
 
 _decode_reason: Callable[[bytes], _Reason] = msgspec.json.Decoder(_Reason).decode

@@ -19,7 +19,9 @@ from http import HTTPStatus
 
 
 class BridgeError(Exception):
-    """Whatever the bridge raises on purpose."""
+    """Whatever the bridge raises on purpose; ``http_status`` is what Splunk answered, where it did."""
+
+    http_status: int | None = None
 
 
 class RetryableError(BridgeError):

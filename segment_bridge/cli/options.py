@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,10 @@ def environment(**overrides: str) -> Environment:
 def window_options(command: Command) -> Command:
     """Add ``--from`` and ``--to`` and pass them on as ``window``."""
 
+    @functools.wraps(command)  # which keeps the options that the command has already
     def wrapped(*, start: str, end: str, **arguments: Any) -> Any:  # noqa: ANN401 - click's own
         return command(window=Window.parse(start, end), **arguments)
 
-    wrapped.__doc__, wrapped.__name__ = command.__doc__, command.__name__
     time = "as 2026-01-31T08:00:00Z or seconds since the epoch"
     wrapped = click.option("--to", "end", required=True, metavar="T", help=f"End of the window, exclusive, {time}.")(
         wrapped

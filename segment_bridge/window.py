@@ -26,7 +26,7 @@ class Window:
             moment: datetime = getattr(self, name)
             if moment.tzinfo is None:
                 raise ConfigurationError(f"the window's {name} has no time zone: write it with Z or an offset")
-            object.__setattr__(self, name, moment.astimezone(UTC))
+            object.__setattr__(self, name, _plain(moment.astimezone(UTC)))
         if self.end <= self.start:
             raise ConfigurationError(
                 f"the window ends ({format_time(self.end)}) before it has begun ({format_time(self.start)}): "
@@ -45,6 +45,12 @@ class Window:
 
     def __str__(self) -> str:
         return f"[{format_time(self.start)}, {format_time(self.end)})"
+
+
+def _plain(moment: datetime) -> datetime:
+    """Return a moment in UTC as a datetime and nothing more, whatever class of it Airflow has given."""
+    parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond)
+    return datetime(*parts, tzinfo=UTC)
 
 
 def parse_time(text: str) -> datetime:

@@ -1,0 +1,77 @@
+"""An Airflow of one's own that runs the project's DAG against the stand-ins: its settings, as environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.splunk.server import PASSWORD, USERNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = Path(__file__).resolve().parent.parent
+DAG = "segment_bridge"
+HOST = "host"
+MEMBERS = ("member-1", "member-2")
+#: The settings of the library's command line; here they must not come from the caller's environment.
+_FOREIGN = ("AIRFLOW", "SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+
+
+def environment(home: Path, addresses: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of Airflow's processes; ``addresses`` is what ``serve`` prints."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    kubeconfig = addresses["kubeconfig"]
+    members = {f"kubernetes_{member.replace('-', '_')}": member for member in MEMBERS}
+    connections = {
+        "splunk_default": {
+            "conn_type": "splunk",
+            "host": addresses["splunk"],
+            "login": USERNAME,
+            "password": PASSWORD,
+        },
+        "segment_default": {
+            "conn_type": "segment",
+            "host": addresses["segment"],
+            "password": "a-write-key",
+        },
+        "kubernetes_host": _cluster(kubeconfig, HOST),
+        **{name: _cluster(kubeconfig, context) for name, context in members.items()},
+    }
+    return {
+        **own,
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()},
+        "AIRFLOW_VAR_SEGMENT_BRIDGE_MEMBER_CONNECTIONS": ",".join(members),
+        "AIRFLOW_VAR_SEGMENT_BRIDGE_STAGING": (home / "staging").as_uri(),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home),
+        # SQLite's own patience ends after 5 s, which is too little where several processes write.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sandbox.deployment.SQLITE",
+        "PYTHONPATH": str(PROJECT),
+    }
+
+
+#: Seconds that one of Airflow's processes waits for another's transaction.
+SQLITE = {"timeout": 60}
+
+
+def _cluster(kubeconfig: str, context: str) -> dict[str, object]:
+    return {"conn_type": "kubernetes", "extra": {"kube_config_path": kubeconfig, "cluster_context": context}}
+
+
+def _secret(home: Path) -> str:
+    """Return what the processes sign their tokens with; the same for all that share a home."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "jwt-secret"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    return file.read_text()

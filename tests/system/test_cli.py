@@ -1,0 +1,246 @@
+"""The command line as its users run it: exit codes, what is said, and what lies there afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sandbox import kubernetes, segment
+from sandbox.serve import serving
+from sandbox.splunk import AuditLog, create_app
+from sandbox.traffic import Plan, Traffic, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+WINDOW = ("--from", "2026-01-05T08:00:00Z", "--to", "2026-01-05T12:00:00Z")
+SPLUNK_SETTINGS = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD), SPLUNK_API_URL"
+EVENT = {"messageId": "m-1", "type": "track", "userId": "u", "event": "e", "timestamp": "2026-01-05T08:00:00Z"}
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def bridge(*arguments: str, given: bytes = b"", settings: Mapping[str, str] | None = None) -> Done:
+    """Run a command with no settings but those given here."""
+    own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "segment_bridge", *arguments],
+        input=given,
+        capture_output=True,
+        env={**own, **(settings or {})},
+        check=False,
+        timeout=120,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+@dataclass(frozen=True)
+class World:
+    traffic: Traffic
+    settings: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    traffic = generate(Plan(users=24, hours=4, seed=3))
+    traffic.clusters.write(folder / "clusters")
+    (folder / "audit.log").write_bytes(b"".join(traffic.records()))
+    clusters = kubernetes.Clusters.from_folder(folder / "clusters")
+    with (
+        serving(create_app(AuditLog.from_files([folder / "audit.log"]))) as splunk_url,
+        serving(kubernetes.create_app(clusters)) as kubernetes_url,
+    ):
+        (folder / "kubeconfig").write_text(kubernetes.kubeconfig(kubernetes_url, clusters))
+        yield World(
+            traffic,
+            {
+                "SPLUNK_API_URL": splunk_url,
+                "SPLUNK_USERNAME": "admin",
+                "SPLUNK_PASSWORD": "changeme",
+                "KUBECONFIG": str(folder / "kubeconfig"),
+                "HOST_CONTEXT": "host",
+                "MEMBER_CONTEXTS": "member-1,member-2",
+                "SEGMENT_WRITE_KEY": "a-write-key",
+            },
+        )
+
+
+@pytest.fixture
+def segment_url() -> Iterator[str]:
+    with serving(segment.create_app()) as url:
+        yield url
+
+
+def arrived(url: str) -> list[Any]:
+    return [json.loads(line) for line in requests.get(f"{url}/sandbox/events", timeout=60).content.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (("search", *WINDOW), SPLUNK_SETTINGS),
+        (("maps", "users"), "HOST_CONTEXT"),
+        (("maps", "workspaces"), "MEMBER_CONTEXTS"),
+        (("upload",), "SEGMENT_WRITE_KEY"),
+        (
+            ("run", *WINDOW),
+            f"{SPLUNK_SETTINGS}, HOST_CONTEXT, MEMBER_CONTEXTS, SEGMENT_WRITE_KEY",
+        ),
+    ],
+)
+def test_all_missing_settings_are_named_at_once(command: tuple[str, ...], missing: str) -> None:
+    assert bridge(*command) == Done(2, b"", f"segment-bridge: missing settings: {missing}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("spl", "no-such-journey"), "no journey named no-such-journey: there are application-events, "),
+        (("spl", "--index", "a b"), "'a b' is no index name: "),
+        (("search", "--from", "-4h", "--to", "now"), "'-4h' is not a time: "),
+        (("search", "--from", "2026-01-05", "--to", "2026-01-04"), "the window ends (2026-01-04T00:00:00Z) before "),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line(command: tuple[str, ...], said: str) -> None:
+    done = bridge(*command)
+    assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
+    assert done.err.startswith(f"segment-bridge: {said}")
+
+
+def test_maps_are_one_json_object_each_with_sorted_keys(world: World) -> None:
+    users, workspaces = (
+        bridge("maps", "users", settings=world.settings),
+        bridge("maps", "workspaces", settings=world.settings),
+    )
+    assert [json.loads(users.out), json.loads(workspaces.out)] == [
+        world.traffic.manifest["users"],
+        world.traffic.manifest["workspaces"],
+    ]
+    assert list(json.loads(users.out)) == sorted(json.loads(users.out))
+    one = bridge("maps", "workspaces", "--context", "member-1", settings=world.settings)
+    assert json.loads(one.out).items() != json.loads(workspaces.out).items()
+
+
+def test_the_filters_joined_by_pipes_deliver_what_is_due(world: World, segment_url: str, tmp_path: Path) -> None:
+    for which in ("users", "workspaces"):
+        (tmp_path / which).write_bytes(bridge("maps", which, settings=world.settings).out)
+    results = bridge("search", *WINDOW, settings=world.settings)
+    rejected = tmp_path / "rejected"
+    maps = ("--users", str(tmp_path / "users"), "--workspaces", str(tmp_path / "workspaces"))
+    events = bridge("convert", *maps, "--rejected", str(rejected), given=results.out)
+    summary = tmp_path / "summary"
+    upload = bridge(
+        *("upload", "--summary", str(summary)),
+        given=events.out,
+        settings={"SEGMENT_BATCH_API": segment_url, "SEGMENT_WRITE_KEY": "a-write-key"},
+    )
+
+    due = world.traffic.manifest["journeys"].values()
+    assert (results.code, events.code, upload.code) == (0, 0, 0)
+    assert len(events.lines) == sum(journey["events"] for journey in due)
+    assert len(rejected.read_bytes().splitlines()) == sum(sum(journey["rejected"].values()) for journey in due)
+    assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
+    assert json.loads(summary.read_text()) == {
+        "events": len(events.lines),
+        "batches": 1,
+        "delivered": len(events.lines),
+        "undelivered": 0,
+        "rejected": 0,
+        "reasons": {},
+    }
+    unique = {event["messageId"]: event for event in events.lines}
+    assert {event["messageId"]: event for event in arrived(segment_url)} == unique
+
+
+def test_run_carries_everything_and_prints_the_books(world: World, segment_url: str, tmp_path: Path) -> None:
+    settings = world.settings | {"SEGMENT_BATCH_API": segment_url, "SEGMENT_BRIDGE_STAGING": str(tmp_path)}
+    done = bridge("run", *WINDOW, settings=settings)
+    (report,) = tmp_path.glob("runs/*/report.json")
+    total = json.loads(report.read_text())["total"]
+
+    assert done.code == 0, done.err
+    assert len(arrived(segment_url)) > 0
+    assert total["found"] == total["sent"] + sum(total["rejected"].values())
+    assert f"report: {report.as_uri()}" in done.out.decode()
+    assert "all" in done.out.decode()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()} == {0o600}
+
+
+def test_a_dry_run_does_everything_but_send(world: World, tmp_path: Path) -> None:
+    settings = world.settings | {"SEGMENT_BRIDGE_STAGING": str(tmp_path)}
+    del settings["SEGMENT_WRITE_KEY"]
+    done = bridge("run", *WINDOW, "--dry-run", settings=settings)
+    (report,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/report.json"))
+
+    assert done.code == 0, done.err
+    assert (report["dry_run"], report["total"]["sent"], report["problems"]) == (True, 0, [])
+    assert report["total"]["withheld"] == sum(j["events"] for j in world.traffic.manifest["journeys"].values())
+
+
+def test_run_with_an_unreachable_segment_says_what_is_undelivered(world: World, tmp_path: Path) -> None:
+    settings = world.settings | {"SEGMENT_BATCH_API": "http://127.0.0.1:1", "SEGMENT_BRIDGE_STAGING": str(tmp_path)}
+    done = bridge("run", *WINDOW, "application-events", settings=settings)
+    (report,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/report.json"))
+
+    assert done.code == 1
+    assert report["balanced"] is True
+    assert report["problems"] == [f"application-events: {report['total']['events']} events undelivered"]
+    assert done.err.splitlines()[-1] == f"segment-bridge: the run is not complete: {report['problems'][0]}"
+
+
+def test_upload_counts_what_cannot_be_delivered_and_exits_with_1(segment_url: str) -> None:
+    lines = [json.dumps(EVENT), "", "no JSON", json.dumps({**EVENT, "messageId": "m-2", "filler": "x" * 32_000})]
+    settings = {"SEGMENT_BATCH_API": segment_url, "SEGMENT_WRITE_KEY": "a-write-key"}
+    done = bridge("upload", given="\n".join(lines).encode(), settings=settings)
+
+    assert (done.code, done.err) == (1, "segment-bridge: 0 events undelivered, 2 rejected\n")
+    assert done.lines == [
+        {
+            "events": 3,
+            "batches": 1,
+            "delivered": 1,
+            "undelivered": 0,
+            "rejected": 2,
+            "reasons": {"malformed_event": 1, "too_large": 1},
+        }
+    ]
+    assert arrived(segment_url) == [EVENT]
+
+
+def test_upload_to_nowhere_delivers_nothing_and_exits_with_1() -> None:
+    settings = {"SEGMENT_BATCH_API": "http://127.0.0.1:1", "SEGMENT_WRITE_KEY": "a-write-key"}
+    done = bridge("upload", given=json.dumps(EVENT).encode(), settings=settings)
+    assert done.code == 1
+    assert {key: done.lines[0][key] for key in ("delivered", "undelivered")} == {"delivered": 0, "undelivered": 1}
+
+
+def test_nothing_to_upload_is_a_success(segment_url: str) -> None:
+    done = bridge("upload", settings={"SEGMENT_BATCH_API": segment_url, "SEGMENT_WRITE_KEY": "a-write-key"})
+    assert (done.code, done.lines[0]["events"]) == (0, 0)
+
+
+def test_listing_journeys_imports_no_client() -> None:
+    clients = {"kubernetes", "requests", "splunklib", "fsspec", "rich", "tenacity", "urllib3", "airflow"}
+    command = "import sys; from segment_bridge.cli import main; main(['journeys'], standalone_mode=False)"
+    code = f"{command}; print(sorted({{name.split('.')[0] for name in sys.modules}} & {clients}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603 - our own
+    assert done.stdout.splitlines()[-1] == b"[]"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_bridge.errors import ConfigurationError
 
@@ -12,9 +13,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+T = TypeVar("T", bound="SplunkSettings | SegmentSettings | KubernetesSettings")
+
 #: The index of the shared staging installation; every other one names its own.
 DEFAULT_INDEX = "federated:rh_rhtap_stage_audit"
 DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
+#: The variable with the seconds before a second try; the pauses after it double.
+RETRY_PAUSE = "SEGMENT_BRIDGE_RETRY_PAUSE"
+#: The Splunk lookup that holds the user ID map; every search that uses it says ``OUTPUT user_id``.
+DEFAULT_USER_LOOKUP = "segment_bridge_users"
 
 
 class Environment:
@@ -44,9 +51,38 @@ class Environment:
             self.missing(name)
         return value
 
+    def require_several(self, name: str) -> tuple[str, ...]:
+        """Return the values that blanks or commas separate; note the absence of any."""
+        values = tuple(self._variables.get(name, "").replace(",", " ").split())
+        if not values:
+            self.missing(name)
+        return values
+
     def get(self, name: str, default: str = "") -> str:
         """Return the variable's value, or the default where it is unset or empty."""
         return self._variables.get(name, "") or default
+
+    def seconds(self, name: str) -> float | None:
+        """Return a time, more than none, or None where the variable is unset or empty.
+
+        Raises :class:`ConfigurationError` for what is no such time.
+        """
+        text = self.get(name)
+        if not text:
+            return None
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            raise ConfigurationError(f"{name} is no time in seconds: write it as 30 or 0.5")
+        return seconds
+
+    def timed(self, settings: T, **names: str) -> T:
+        """Return settings in which variables that are set replace times: each field's is named by its argument."""
+        read = {field: self.seconds(name) for field, name in names.items()}
+        given: dict[str, Any] = {field: seconds for field, seconds in read.items() if seconds is not None}
+        return replace(settings, **given)
 
     def missing(self, what: str) -> None:
         """Note that something is missing that more than one variable could give."""
@@ -83,7 +119,7 @@ class SplunkSettings:
                 env.missing("SPLUNK_USERNAME")
             elif not password:
                 env.missing("SPLUNK_PASSWORD")
-        return cls(
+        settings = cls(
             url=env.require("SPLUNK_API_URL"),
             app=env.get("SPLUNK_APP_NAME", "search"),
             owner=env.get("SPLUNK_OWNER", "nobody"),
@@ -94,6 +130,7 @@ class SplunkSettings:
             session_key=session_key,
             ca_file=env.get("SPLUNK_CA_FILE"),
         )
+        return env.timed(settings, timeout="SPLUNK_TIMEOUT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +144,8 @@ class SegmentSettings:
     batch_api: str = DEFAULT_BATCH_API
     #: Tries of one request within a run; a pause that Segment asks for uses up none.
     attempts: int = 3
+    #: Seconds before the second try; the pauses after it double.
+    pause: float = 0.5
     #: Seconds for connecting, and between two bytes of the answer.
     timeout: float = 30.0
     #: Seconds after which a batch is given up, whatever pauses Segment asks for.
@@ -114,11 +153,12 @@ class SegmentSettings:
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
-        """Read ``SEGMENT_WRITE_KEY`` and ``SEGMENT_BATCH_API``."""
-        return cls(
+        """Read ``SEGMENT_WRITE_KEY``, ``SEGMENT_BATCH_API``, and the times that a batch may take."""
+        settings = cls(
             write_key=env.require("SEGMENT_WRITE_KEY"),
             batch_api=env.get("SEGMENT_BATCH_API", DEFAULT_BATCH_API),
         )
+        return env.timed(settings, pause=RETRY_PAUSE, timeout="SEGMENT_TIMEOUT", budget="SEGMENT_BUDGET")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +180,9 @@ class KubernetesSettings:
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
         """Read ``KUBECONFIG``, ``HOST_CONTEXT`` and ``MEMBER_CONTEXTS`` (separated by blanks or commas)."""
-        return cls(
+        settings = cls(
             host_context=env.require("HOST_CONTEXT"),
             member_contexts=tuple(env.require("MEMBER_CONTEXTS").replace(",", " ").split()),
             kubeconfig=env.get("KUBECONFIG"),
         )
+        return env.timed(settings, timeout="KUBERNETES_TIMEOUT")

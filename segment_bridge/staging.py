@@ -90,7 +90,16 @@ class Staging:
         self.filesystem.invalidate_cache()
         return bool(self.filesystem.exists(self._path(name)))
 
-    def names(self, folder: str) -> list[str]:
+    def folders(self) -> list[str]:
+        """List the names of the folders that are right inside, sorted."""
+        self.filesystem.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            entries = self.filesystem.ls(self.root, detail=True)
+            inside = (entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory")
+            return sorted(path.rpartition("/")[2] for path in inside)
+        return []
+
+    def names(self, folder: str = "") -> list[str]:
         """List the files below a folder, sorted; unfinished ones do not count."""
         self.filesystem.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
@@ -110,9 +119,13 @@ class Staging:
             file.write(msgspec.json.encode(document))
 
     def read_json(self, name: str, kind: type[T]) -> T:
-        """Read one value of this type from JSON."""
+        """Read one value of this type from JSON; raises :class:`FatalError` for a file that holds none."""
         with self.read(name) as file:
-            return msgspec.json.decode(file.read(), type=kind)
+            data = file.read()
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except (ValueError, RecursionError):
+            raise FatalError(f"{name} is damaged in staging: the task that makes it has to run again") from None
 
     @property
     def _is_local(self) -> bool:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from segment_bridge.errors import ConfigurationError
 
 #: How far a scheduled run reaches back from the end of its data interval.
 LOOK_BACK = timedelta(hours=4)
+#: How far it reaches back at most, where none has succeeded for long.
+REACH = timedelta(days=7)
+#: The time between two scheduled runs, which is what a run of a backfill covers.
+PERIOD = timedelta(hours=1)
+#: How long a span may be that a person asks for.
+LONGEST = timedelta(days=31)
+
+#: Seconds since the epoch; fewer digits are a year or a date.
+_EPOCH = re.compile(r"\d{9,11}(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +45,77 @@ class Window:
             )
 
     @classmethod
-    def before(cls, end: datetime, *, look_back: timedelta = LOOK_BACK) -> Window:
-        """Return the window of length ``look_back`` up to ``end``."""
-        return cls(end - look_back, end)
-
-    @classmethod
     def parse(cls, start: str, end: str) -> Window:
         """Read both ends with :func:`parse_time`."""
         return cls(parse_time(start), parse_time(end))
 
     def __str__(self) -> str:
         return f"[{format_time(self.start)}, {format_time(self.end)})"
+
+
+class Kind(StrEnum):
+    """Why there is a run."""
+
+    SCHEDULED = "scheduled"
+    BACKFILL = "backfill"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The window of a run; ``hole`` is what no run has covered, and this one does not reach either."""
+
+    window: Window
+    hole: Window | None = None
+
+
+def decide(
+    kind: Kind,
+    due: datetime,
+    *,
+    covered: datetime | None = None,
+    span: tuple[str, str] = ("", ""),
+    look_back: timedelta | None = None,
+    reach: timedelta = REACH,
+) -> Decision:
+    """Decide which window a run covers.
+
+    ``due`` is the end of the run's data interval, or the moment for which a run without one was asked; ``covered``
+    is the end of the last successful scheduled run's window. ``span`` is what the form of a manual run says, as
+    texts, empty where it says nothing. ``look_back`` is :data:`LOOK_BACK` by default, and for a backfill
+    :data:`PERIOD`; no scheduled run reaches back farther than ``reach``, unless its look-back does.
+
+    Raises :class:`ConfigurationError` for a span with one end, or that is in the future or too long.
+    """
+    if any(span):
+        return Decision(_asked(*span, due))
+    if kind is Kind.BACKFILL:
+        return Decision(Window(due - (look_back or PERIOD), due))
+    if kind is Kind.MANUAL:
+        # To the full hour, so that two clicks ask for the same window.
+        due = due.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    start = due - (look_back or LOOK_BACK)
+    if kind is Kind.MANUAL or covered is None or covered >= start:
+        return Decision(Window(start, due))
+    farthest = min(start, due - reach)
+    if covered >= farthest:
+        return Decision(Window(covered, due))
+    return Decision(Window(farthest, due), hole=Window(covered, farthest))
+
+
+def _asked(start: str, end: str, due: datetime) -> Window:
+    if not (start and end):
+        raise ConfigurationError("the window has one end: give both from and to, or neither")
+    window = Window.parse(start, end)
+    if window.end > due:
+        raise ConfigurationError(
+            f"the window {window} reaches beyond {format_time(due)}, when the run was asked for: nothing is there yet"
+        )
+    if window.end - window.start > LONGEST:
+        raise ConfigurationError(
+            f"the window {window} is longer than {LONGEST.days} days: ask for less, or for a backfill hour by hour"
+        )
+    return window
 
 
 def _plain(moment: datetime) -> datetime:
@@ -59,11 +130,7 @@ def parse_time(text: str) -> datetime:
     Raises :class:`ConfigurationError` for anything else, relative times (``-4h``, ``now``) included.
     """
     try:
-        return datetime.fromtimestamp(float(text), UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromtimestamp(float(text), UTC) if _EPOCH.fullmatch(text) else datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
             f"{text!r} is not a time: write it as 2026-01-31T08:00:00Z or as seconds since the epoch"

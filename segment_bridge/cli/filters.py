@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segment_bridge.window import Window
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_BUFFER = 256 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 
     variable = "HOST_CONTEXT" if which == "users" else "MEMBER_CONTEXTS"
     with environment() as env:
-        chosen = contexts or tuple(env.require(variable).replace(",", " ").split())
+        chosen = contexts or env.require_several(variable)
         settings = KubernetesSettings(host_context="", member_contexts=chosen, kubeconfig=env.get("KUBECONFIG"))
+        settings = env.timed(settings, timeout="KUBERNETES_TIMEOUT")
     if which == "users" and len(chosen) > 1:
         raise ConfigurationError("the map of users comes from one host cluster: give one context")
     clusters = [kubernetes.Cluster.from_context(settings, context) for context in chosen]
@@ -141,23 +143,25 @@ def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, m
 
     from segment_bridge import identity  # noqa: PLC0415 - start-up
     from segment_bridge.convert import convert as convert_lines  # noqa: PLC0415
-    from segment_bridge.events import Rejection  # noqa: PLC0415
+    from segment_bridge.events import TrackEvent  # noqa: PLC0415
 
     found = identity.Maps(
         users=identity.read_map(users.read(), "--users"),
         workspaces=identity.read_map(workspaces.read(), "--workspaces"),
     )
     reasons: Counter[str] = Counter()
-    output = sys.stdout.buffer
-    with _optional_file(rejected_path) as rejected:
-        for made in convert_lines(sys.stdin.buffer, found, message_id_prefix=message_id_prefix):
-            if isinstance(made, Rejection):
-                reasons[made.reason] += 1
-                if rejected:
-                    rejected.write(made.line + b"\n")
-            else:
+    with (
+        open(sys.stdin.fileno(), "rb", _BUFFER, closefd=False) as lines,
+        open(sys.stdout.fileno(), "wb", _BUFFER, closefd=False) as output,
+        _optional_file(rejected_path) as rejected,
+    ):
+        for made in convert_lines(lines, found, message_id_prefix=message_id_prefix):
+            if isinstance(made, TrackEvent):
                 output.write(made.body + b"\n")
-    output.flush()
+                continue
+            reasons[made.reason] += 1
+            if rejected:
+                rejected.write(made.line + b"\n")
     for reason, count in sorted(reasons.items()):
         click.echo(f"rejected {count}: {reason}", err=True)
 

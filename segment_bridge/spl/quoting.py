@@ -13,7 +13,8 @@ import unicodedata
 from segment_bridge.errors import ConfigurationError
 
 _INDEX = re.compile(r"(federated:)?[a-z0-9_-]+")
-_BARE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: A word of ``eval``'s own is no name.
+_BARE_NAME = re.compile(r"(?!(?i:and|or|xor|not|like|in)\Z)[A-Za-z][A-Za-z0-9_]*")
 
 
 def index_name(name: str) -> str:
@@ -38,7 +39,9 @@ def search_pattern(value: str) -> str:
 
 
 def search_field(name: str) -> str:
-    """Quote a field's name for ``search``."""
+    """Quote a field's name for ``search``; there ``*`` would stand for several fields."""
+    if "*" in name:
+        raise ConfigurationError(f"{name!r} names no single field: a * stands for anything")
     return _without('"', name, '"')
 
 
@@ -55,12 +58,12 @@ def eval_field(name: str) -> str:
 def new_field(name: str) -> str:
     """Check a name that the search itself gives to a field."""
     if not _BARE_NAME.fullmatch(name):
-        raise ConfigurationError(f"{name!r} is no name for a new field: use letters, digits and _")
+        raise ConfigurationError(f"{name!r} is no name for a new field: use letters, digits and _, but no word of eval")
     return name
 
 
 def exact_regex(text: str) -> str:
-    """Return a regular expression that finds nothing but the whole text."""
+    """Return a regular expression that finds nothing but the whole text, or that and one line end."""
     return f"^{re.escape(text)}$"
 
 

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from segment_bridge.errors import ConfigurationError
+from segment_bridge.settings import Environment, KubernetesSettings, SegmentSettings, SplunkSettings
+
+SECRET = "hidden-from-everyone"
+LOGIN = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD)"
+SPLUNK = {"SPLUNK_API_URL": "https://splunk.example.com:8089", "SPLUNK_TOKEN": SECRET}
+
+
+def splunk(**variables: str) -> SplunkSettings:
+    with Environment(variables) as env:
+        return SplunkSettings.from_environment(env)
+
+
+def read_all(variables: dict[str, str]) -> None:
+    with Environment(variables) as env:
+        SplunkSettings.from_environment(env)
+        SegmentSettings.from_environment(env)
+        KubernetesSettings.from_environment(env)
+
+
+def missing(variables: dict[str, str]) -> str:
+    """Read all three systems' settings and return the complaint."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_all(variables)
+    return str(caught.value)
+
+
+class TestEnvironment:
+    def test_all_that_is_missing_is_named_at_once(self) -> None:
+        assert missing({}) == (
+            f"missing settings: {LOGIN}, SPLUNK_API_URL, SEGMENT_WRITE_KEY, HOST_CONTEXT, MEMBER_CONTEXTS"
+        )
+
+    def test_empty_is_missing(self) -> None:
+        names = (*SPLUNK, "SEGMENT_WRITE_KEY", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+        assert missing(dict.fromkeys(names, "")) == missing({})
+
+    def test_only_what_is_missing_is_named(self) -> None:
+        assert missing(SPLUNK | {"HOST_CONTEXT": "host", "MEMBER_CONTEXTS": "one"}) == (
+            "missing settings: SEGMENT_WRITE_KEY"
+        )
+
+    def test_another_error_is_not_covered_up(self) -> None:
+        env = Environment({})
+        env.require("A")
+        with pytest.raises(KeyError), env:
+            raise KeyError
+
+    def test_values_and_defaults(self) -> None:
+        with Environment({"A": "a", "B": ""}) as env:
+            assert (env.require("A"), env.get("A", "x")) == ("a", "a")
+            assert (env.get("B"), env.get("B", "x"), env.get("C"), env.get("C", "x")) == ("", "x", "", "x")
+
+    def test_shows_no_values(self) -> None:
+        assert SECRET not in repr(Environment(SPLUNK))
+        assert SECRET not in missing(SPLUNK | {"SPLUNK_PASSWORD": SECRET})
+
+
+class TestSplunkSettings:
+    def test_defaults(self) -> None:
+        assert splunk(**SPLUNK) == SplunkSettings(
+            url="https://splunk.example.com:8089",
+            app="search",
+            owner="nobody",
+            index="federated:rh_rhtap_stage_audit",
+            username="",
+            password="",
+            token=SECRET,
+            session_key="",
+            ca_file="",
+            verify=True,
+            timeout=300.0,
+        )
+
+    def test_every_variable(self) -> None:
+        assert splunk(
+            SPLUNK_API_URL="https://splunk",
+            SPLUNK_APP_NAME="audit",
+            SPLUNK_OWNER="bridge",
+            SPLUNK_INDEX="main",
+            SPLUNK_USERNAME="ann",
+            SPLUNK_PASSWORD="pass",
+            SPLUNK_TOKEN="token",
+            SPLUNK_SESSION_KEY="session",
+            SPLUNK_CA_FILE="/etc/ca.pem",
+        ) == SplunkSettings(
+            url="https://splunk",
+            app="audit",
+            owner="bridge",
+            index="main",
+            username="ann",
+            password="pass",
+            token="token",
+            session_key="session",
+            ca_file="/etc/ca.pem",
+        )
+
+    @pytest.mark.parametrize(
+        ("variables", "complaint"),
+        [
+            ({}, LOGIN),
+            ({"SPLUNK_USERNAME": "ann"}, "SPLUNK_PASSWORD"),
+            ({"SPLUNK_PASSWORD": SECRET}, "SPLUNK_USERNAME"),
+            ({"SPLUNK_USERNAME": "ann", "SPLUNK_PASSWORD": SECRET}, None),
+            ({"SPLUNK_TOKEN": SECRET}, None),
+            ({"SPLUNK_SESSION_KEY": SECRET}, None),
+            ({"SPLUNK_TOKEN": SECRET, "SPLUNK_USERNAME": "ann"}, None),
+        ],
+    )
+    def test_one_way_to_log_in(self, variables: dict[str, str], complaint: str | None) -> None:
+        given = {"SPLUNK_API_URL": "https://splunk"} | variables
+        if complaint is None:
+            assert splunk(**given).url == "https://splunk"
+            return
+        with pytest.raises(ConfigurationError) as caught:
+            splunk(**given)
+        assert str(caught.value) == f"missing settings: {complaint}"
+
+    def test_shows_no_secrets(self) -> None:
+        settings = SplunkSettings(url="u", username="ann", password=SECRET, token=SECRET, session_key=SECRET)
+        assert repr(settings) == (
+            "SplunkSettings(url='u', app='search', owner='nobody', index='federated:rh_rhtap_stage_audit', "
+            "username='ann', ca_file='', verify=True, timeout=300.0)"
+        )
+        assert str(settings) == repr(settings)
+
+
+class TestSegmentSettings:
+    def test_defaults(self) -> None:
+        with Environment({"SEGMENT_WRITE_KEY": SECRET}) as env:
+            settings = SegmentSettings.from_environment(env)
+        assert settings == SegmentSettings(
+            write_key=SECRET,
+            batch_api="https://api.segment.io/v1/batch",
+            attempts=3,
+            pause=0.5,
+            timeout=30.0,
+            budget=1800.0,
+        )
+
+    def test_every_variable(self) -> None:
+        with Environment({"SEGMENT_WRITE_KEY": "key", "SEGMENT_BATCH_API": "https://eu.example.com"}) as env:
+            settings = SegmentSettings.from_environment(env)
+        assert settings == SegmentSettings(write_key="key", batch_api="https://eu.example.com")
+
+    def test_shows_no_secrets(self) -> None:
+        assert repr(SegmentSettings(write_key=SECRET)) == (
+            "SegmentSettings(batch_api='https://api.segment.io/v1/batch', attempts=3, pause=0.5, "
+            "timeout=30.0, budget=1800.0)"
+        )
+
+
+class TestKubernetesSettings:
+    def test_defaults(self) -> None:
+        with Environment({"HOST_CONTEXT": "host", "MEMBER_CONTEXTS": "one"}) as env:
+            settings = KubernetesSettings.from_environment(env)
+        assert settings == KubernetesSettings(
+            host_context="host", member_contexts=("one",), kubeconfig="", page_size=500, timeout=60.0
+        )
+
+    @pytest.mark.parametrize("text", ["one two", "one,two", " one, two ", "one\n\ttwo,"])
+    def test_member_contexts(self, text: str) -> None:
+        with Environment({"HOST_CONTEXT": "host", "MEMBER_CONTEXTS": text, "KUBECONFIG": "/a:/b"}) as env:
+            settings = KubernetesSettings.from_environment(env)
+        assert settings == KubernetesSettings(host_context="host", member_contexts=("one", "two"), kubeconfig="/a:/b")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SplunkSettings(url="u"),
+        SegmentSettings(write_key="k"),
+        KubernetesSettings(host_context="h", member_contexts=()),
+    ],
+)
+def test_settings_are_values(settings: SplunkSettings | SegmentSettings | KubernetesSettings) -> None:
+    assert replace(settings) == settings
+    assert hash(replace(settings)) == hash(settings)
+    assert replace(settings, timeout=1.0) != settings
+    with pytest.raises(FrozenInstanceError):
+        settings.timeout = 1.0  # type: ignore[misc] # what is tested

@@ -5,28 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from segment_bridge_airflow import assets, manual, watch
+from segment_bridge_airflow.form import FORM
 from segment_bridge_airflow.operators import (
     BeginRunOperator,
     CloseBooksOperator,
     ConvertResultsOperator,
     DeliverBatchesOperator,
+    ExpireRunsOperator,
     MapUsersOperator,
     MapWorkspacesOperator,
+    PublishMapsOperator,
     SearchJourneyOperator,
+    ShareUsersOperator,
 )
-
-DOC = """
-Every hour, the user journeys of the last four hours are searched in Splunk, turned into track events and
-delivered to Segment; what was delivered before is recognized there by its messageId.
-
-    begin ─┬─ map_users ──────┐
-           ├─ map_workspaces ─┼─ convert ─── deliver (a task a batch) ─── close
-           └─ search (each) ──┘
-
-A journey whose search fails makes the run red and keeps none of the others back. The report of a run lies in
-its staging folder as `report.json`; the log of `close` shows it. Running a failed task again is always safe.
-"""
 
 with DAG(
     dag_id="segment_bridge",
@@ -35,8 +30,14 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
+    params=FORM,
     tags=["segment-bridge"],
-    doc_md=DOC,
+    doc_md=manual.DAG,
+    on_failure_callback=watch.failed,
+    on_success_callback=watch.succeeded,
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE, interval=watch.LATE, callback=AsyncCallback(watch.late)
+    ),
     default_args={
         "owner": "segment-bridge",
         "retries": 3,
@@ -46,38 +47,37 @@ with DAG(
         "execution_timeout": timedelta(hours=1),
     },
 ) as dag:
-    begin = BeginRunOperator(task_id="begin", doc_md="Decides the window and clears what an earlier try staged.")
-    map_users = MapUsersOperator(task_id="map_users", doc_md="Reads who is who from the host cluster.")
+    begin = BeginRunOperator(task_id="begin", doc_md=manual.BEGIN)
+    map_users = MapUsersOperator(task_id="map_users", outlets=[assets.USERS], doc_md=manual.MAP_USERS)
     map_workspaces = MapWorkspacesOperator(
-        task_id="map_workspaces",
-        conn_ids="{{ var.value.get('segment_bridge_member_connections', 'kubernetes_member') }}",
-        doc_md="Reads which namespace belongs to which workspace from every member cluster.",
+        task_id="map_workspaces", outlets=[assets.WORKSPACES], doc_md=manual.MAP_WORKSPACES
     )
+    share_users = ShareUsersOperator(task_id="share_users", pool="splunk", doc_md=manual.SHARE_USERS)
+    publish = PublishMapsOperator(task_id="publish", doc_md=manual.PUBLISH)
     search = SearchJourneyOperator.partial(
-        task_id="search",
-        max_active_tis_per_dagrun=4,
-        map_index_template="{{ task.journey }}",
-        doc_md="Asks Splunk for one journey's results and proves that the answer is complete.",
+        task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
     ).expand(journey=begin.output)
     convert = ConvertResultsOperator(
         task_id="convert",
         most_groups=100,
-        message_id_prefix="{{ var.value.get('segment_bridge_message_id_prefix', '') }}",
-        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-        doc_md="Turns results into events and packs them into batches; keeps what cannot become one, with its reason.",
+        inlets=[assets.USERS, assets.WORKSPACES],
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # a failed journey keeps no other back
+        doc_md=manual.CONVERT,
     )
     deliver = DeliverBatchesOperator.partial(
-        task_id="deliver",
-        max_active_tis_per_dagrun=4,
-        map_index_template="{{ task.batches[0] }}",
-        doc_md="Sends batches to Segment and keeps the outcome of each.",
+        task_id="deliver", pool="segment", map_index_template="{{ label }}", doc_md=manual.DELIVER
     ).expand(batches=convert.output)
     close = CloseBooksOperator(
         task_id="close",
-        trigger_rule=TriggerRule.ALL_DONE,  # also where there was nothing to deliver
-        doc_md="Writes the report; red unless everything found was sent or rejected for a reason.",
+        outlets=[assets.DELIVERED],
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # whatever failed, the books say so
+        doc_md=manual.CLOSE,
     )
+    expire = ExpireRunsOperator(task_id="expire", doc_md=manual.EXPIRE)
 
-    begin >> [map_users, map_workspaces] >> convert
-    search >> convert >> deliver >> close
+    begin >> [map_users, map_workspaces]
+    map_users >> share_users >> search >> convert >> deliver >> close
+    [map_users, map_workspaces] >> convert
+    [map_users, map_workspaces] >> publish
     [begin, convert] >> close
+    begin >> expire

@@ -21,8 +21,13 @@ MEMBERS = ("member-1", "member-2")
 _FOREIGN = ("AIRFLOW", "SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 
 
-def environment(home: Path, addresses: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of Airflow's processes; ``addresses`` is what ``serve`` prints."""
+def environment(
+    home: Path, addresses: Mapping[str, str], settings: Mapping[str, object] | None = None
+) -> dict[str, str]:
+    """Return the environment of Airflow's processes.
+
+    ``addresses`` is what ``serve`` prints, ``settings`` what the Variable of the bridge has beside the necessary.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     kubeconfig = addresses["kubeconfig"]
     members = {f"kubernetes_{member.replace('-', '_')}": member for member in MEMBERS}
@@ -44,8 +49,9 @@ def environment(home: Path, addresses: Mapping[str, str]) -> dict[str, str]:
     return {
         **own,
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()},
-        "AIRFLOW_VAR_SEGMENT_BRIDGE_MEMBER_CONNECTIONS": ",".join(members),
-        "AIRFLOW_VAR_SEGMENT_BRIDGE_STAGING": (home / "staging").as_uri(),
+        "AIRFLOW_VAR_SEGMENT_BRIDGE": json.dumps(
+            {"staging": (home / "staging").as_uri(), "member_connections": [*members]} | (settings or {})
+        ),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),

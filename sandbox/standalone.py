@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -64,10 +65,12 @@ def start(environment: Mapping[str, str], home: Path, port: int) -> Airflow:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    airflow = Airflow(url, process.pid)
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline and process.poll() is None:
         if _healthy(url):
-            return Airflow(url, process.pid)
+            _make_pools(airflow)
+            return airflow
         time.sleep(0.5)
     stop(process.pid)
     tail = "\n".join(log.read_text().splitlines()[-30:])
@@ -95,6 +98,14 @@ def running(environment: Mapping[str, str], home: Path, port: int) -> Iterator[A
         yield airflow
     finally:
         stop(airflow.pid)
+
+
+def _make_pools(airflow: Airflow) -> None:
+    """Make the pools that tasks of the DAG wait for, as ``airflow pools import`` does."""
+    there = {pool["name"] for pool in airflow.call("GET", "/pools")["pools"]}
+    for name, pool in json.loads((PROJECT / "config" / "pools.json").read_text()).items():
+        if name not in there:
+            airflow.call("POST", "/pools", {"name": name, **pool})
 
 
 def _addresses(url: str, port: int) -> dict[str, str]:

@@ -9,6 +9,9 @@
     batches/JOURNEY/000001.json    finished request bodies
     outcomes/JOURNEY/000001.json   what became of each
     report.json                    the books
+    redrives/ID/JOURNEY/000001.json   what became of its leftovers later
+
+Beside the runs lie the maps that were good last, ``last-good/users.json`` and ``last-good/workspaces.json``.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 REPORT = "report.json"
+REDRIVES = "redrives"
 USERS = "users"
 WORKSPACES = "workspaces"
 
@@ -64,6 +68,16 @@ def batch(journey: str, number: int) -> str:
 def outcome(batch_name: str) -> str:
     """Name the file of a batch's outcome."""
     return batch_name.replace("batches/", "outcomes/", 1)
+
+
+def redrive(redrive_id: str, journey: str, number: int) -> str:
+    """Name the file in which a redrive tells of one body; numbers count from 1."""
+    return f"{REDRIVES}/{redrive_id}/{journey}/{number:06}.json"
+
+
+def last_good(name: str) -> str:
+    """Name the file, in the root of staging, of the map that was good last."""
+    return f"last-good/{name}.json"
 
 
 def read_outcome(run: Staging, batch_name: str) -> Outcome | None:

@@ -10,14 +10,15 @@ The figures are counted in what lies in staging, not carried along from task to 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from segment_bridge.errors import FatalError, UnbalancedBooks
+from segment_bridge.plan import Plan  # noqa: TC001 - msgspec reads the annotations of a Struct
 
 State = Literal["complete", "failed"]
+_UNMAPPED = ("unknown_namespace", "unknown_workspace_owner", "unknown_user")
 
 
 class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,12 @@ class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     undelivered: int = 0
     withheld: int = 0
+
+    @property
+    def coverage(self) -> float:
+        """The share of results whose user and workspace are known; 1 where nothing was found."""
+        unmapped = sum(self.rejected.get(reason, 0) for reason in _UNMAPPED)
+        return 1 - unmapped / self.found if self.found else 1.0
 
     def imbalance(self) -> str:
         """Say in which stage the books break, or nothing."""
@@ -58,15 +65,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One run's books as one document."""
 
     run: str
-    start: datetime
-    end: datetime
-    dry_run: bool
+    plan: Plan
     journeys: dict[str, JourneyBooks]
     total: JourneyBooks
     maps: dict[str, MapBooks]
     balanced: bool
+    #: The share of results whose user and workspace are known.
+    coverage: float
     #: What keeps the run from being a success, one sentence each.
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    #: What does not, and is to be known all the same.
+    warnings: tuple[str, ...] = ()
+    #: Of both, what somebody has to be told.
+    alarms: tuple[str, ...] = ()
+    #: Of a dry run: what an event of each journey looks like, its values named by their kind.
+    samples: dict[str, dict[str, Any]] = {}
 
     def summary(self) -> str:
         """Return the books in few lines of text, as a log shows them."""
@@ -81,11 +94,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"{one.found} found = {ended}; {one.batches} batches"]
         lines += [f"rejected {count}: {reason}" for reason, count in one.rejected.items()]
         lines += [f"problem: {problem}" for problem in self.problems]
+        lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     @property
     def succeeded(self) -> bool:
-        """Whether everything that was to be sent has been sent."""
+        """Whether everything that was to be sent has been sent, and nothing else is wrong."""
         return not self.problems
 
     def require_success(self) -> None:
@@ -110,7 +124,7 @@ def total(books: dict[str, JourneyBooks]) -> JourneyBooks:
 
 
 def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
-    """Say what keeps the run from being a success."""
+    """Say what keeps the books from being those of a success."""
     said = []
     for name, journey in books.items():
         if journey.state == "failed":

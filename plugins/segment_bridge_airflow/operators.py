@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from segment_bridge import catalog, layout, line
+from segment_bridge import catalog, housekeeping, layout, line
 from segment_bridge.errors import ConfigurationError, FatalError
-from segment_bridge.plan import Plan
+from segment_bridge_airflow import alerts, settings
 from segment_bridge_airflow.hooks import SegmentHook, SplunkHook, cluster
-from segment_bridge_airflow.runs import key_of, staging_of, window_of
+from segment_bridge_airflow.runs import key_of, plan_of, root_of, staging_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def failing_at_once(execute: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return execute(*args, **kwargs)
-        except (FatalError, ConfigurationError) as error:
+        except (FatalError, ConfigurationError, AirflowNotFoundException) as error:
             raise AirflowFailException(str(error)) from error
 
     return wrapped
@@ -46,11 +46,12 @@ class BeginRunOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> list[str]:
         """Stage the run's plan."""
-        window = window_of(context)
-        journeys = tuple(journey.name for journey in catalog.find())
-        line.begin(staging_of(context), Plan(start=window.start, end=window.end, journeys=journeys))
-        self.log.info("the run searches %s", window)
-        return list(journeys)
+        plan = plan_of(context)
+        line.begin(staging_of(context), plan)
+        self.log.info("a %s run searches %s for %d journeys", plan.kind, plan.window, len(plan.journeys))
+        if plan.hole:
+            self.log.error("no run has covered %s, and this one does not reach it", plan.hole.window)
+        return list(plan.journeys)
 
 
 class MapUsersOperator(BaseOperator):
@@ -63,23 +64,44 @@ class MapUsersOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> dict[str, int]:
         """Return the map's figures."""
-        return _figures(line.map_users(staging_of(context), cluster(self.conn_id)))
+        return _figures(self, context, line.map_users(staging_of(context), cluster(self.conn_id)))
 
 
 class MapWorkspacesOperator(BaseOperator):
-    """Stage the map from namespaces to workspaces; ``conn_ids`` are separated by commas, a later cluster wins."""
-
-    template_fields: Sequence[str] = ("conn_ids",)
-
-    def __init__(self, *, conn_ids: str = "kubernetes_member", **kwargs: Any) -> None:  # noqa: ANN401 - as above
-        super().__init__(**kwargs)
-        self.conn_ids = conn_ids
+    """Stage the map from namespaces to workspaces, of all member clusters."""
 
     @failing_at_once
     def execute(self, context: Context) -> dict[str, int]:
         """Return the map's figures."""
-        members = [cluster(conn_id) for conn_id in self.conn_ids.replace(",", " ").split()]
-        return _figures(line.map_workspaces(staging_of(context), members))
+        members = [cluster(conn_id) for conn_id in settings.read().member_connections]
+        return _figures(self, context, line.map_workspaces(staging_of(context), members))
+
+
+class ShareUsersOperator(BaseOperator):
+    """Put the map of users where searches look users up, if that is how this run resolves them."""
+
+    def __init__(self, *, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+
+    @failing_at_once
+    def execute(self, context: Context) -> None:
+        """Return nothing."""
+        line.share_users(staging_of(context), SplunkHook(self.conn_id).settings)
+
+
+class PublishMapsOperator(BaseOperator):
+    """Publish both maps as ConfigMaps, if a namespace for them is set."""
+
+    def __init__(self, *, conn_id: str = "kubernetes_host", **kwargs: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+
+    @failing_at_once
+    def execute(self, context: Context) -> list[str]:
+        """Return the names of the ConfigMaps that have changed."""
+        namespace = settings.read().publish_namespace
+        return line.publish(staging_of(context), cluster(self.conn_id), namespace) if namespace else []
 
 
 class SearchJourneyOperator(BaseOperator):
@@ -95,6 +117,7 @@ class SearchJourneyOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> int:
         """Return how many results were found."""
+        context["label"] = self.journey  # type: ignore[typeddict-unknown-key] # for the template of the map index
         (journey,) = catalog.find([self.journey])
         hook = SplunkHook(self.conn_id)
         with hook.get_conn() as splunk:
@@ -104,24 +127,14 @@ class SearchJourneyOperator(BaseOperator):
 class ConvertResultsOperator(BaseOperator):
     """Turn all staged answers into batches; return the names of the batches, a group for each delivering task."""
 
-    template_fields: Sequence[str] = ("message_id_prefix",)
-
-    def __init__(
-        self,
-        *,
-        most_groups: int,
-        message_id_prefix: str = "",
-        **kwargs: Any,  # noqa: ANN401 - as above
-    ) -> None:
+    def __init__(self, *, most_groups: int, **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**kwargs)
         self.most_groups = most_groups
-        self.message_id_prefix = message_id_prefix
 
     @failing_at_once
     def execute(self, context: Context) -> list[list[str]]:
-        """Return the groups."""
-        batches = line.convert_results(staging_of(context), message_id_prefix=self.message_id_prefix)
-        return line.groups(batches, self.most_groups)
+        """Return the groups; there is always one, so that nothing behind is skipped where nothing was found."""
+        return line.groups(line.convert_results(staging_of(context)), self.most_groups)
 
 
 class DeliverBatchesOperator(BaseOperator):
@@ -143,6 +156,7 @@ class DeliverBatchesOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> int:
         """Return how many events were delivered."""
+        context["label"] = label(self.batches)  # type: ignore[typeddict-unknown-key] # as above
         with SegmentHook(self.conn_id).get_conn() as segment:
             return line.deliver_all(staging_of(context), self.batches, segment)
 
@@ -153,13 +167,43 @@ class CloseBooksOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> str:
         """Return where the report lies."""
-        run = staging_of(context)
-        report = line.close(run, key_of(context))
+        root = root_of(settings.read())
+        report = line.close(root, key_of(context))
         self.log.info("the books:\n%s", report.summary())
+        for sample in report.samples.values():
+            self.log.info("a dry run would have sent such as %s", sample)
+        _tell(self, context, sent=report.total.sent, rejected=sum(report.total.rejected.values()))
+        if report.alarms:
+            alerts.send(alerts.alarm(report))
         report.require_success()
-        return run.uri(layout.REPORT)
+        return staging_of(context).uri(layout.REPORT)
 
 
-def _figures(books: msgspec.Struct) -> dict[str, int]:
+class ExpireRunsOperator(BaseOperator):
+    """Remove what finished runs have staged, once it is old."""
+
+    @failing_at_once
+    def execute(self, context: Context) -> int:
+        """Return how many runs have expired."""
+        own = settings.read()
+        return housekeeping.expire(root_of(own), keep=own.keep, keep_reports=own.keep_reports, but=key_of(context))
+
+
+def label(batches: list[str]) -> str:
+    """Name a group of batches as people read it."""
+    if not batches:
+        return "nothing"
+    first, last = (name.removeprefix("batches/").removesuffix(".json") for name in (batches[0], batches[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
+def _figures(task: BaseOperator, context: Context, books: msgspec.Struct) -> dict[str, int]:
     figures: dict[str, int] = msgspec.to_builtins(books)
+    _tell(task, context, **figures)
     return figures
+
+
+def _tell(task: BaseOperator, context: Context, **figures: int) -> None:
+    """Let those that are scheduled by the task's assets know its figures."""
+    for asset in task.outlets:
+        context["outlet_events"][asset].extra.update(figures)

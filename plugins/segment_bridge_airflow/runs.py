@@ -1,20 +1,20 @@
-"""What a task's context says about its run: its key, its staging and its window."""
+"""What a task's context says about its run: its key, its staging, and its plan."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow.sdk import ObjectStoragePath, Variable
+from airflow.sdk import ObjectStoragePath
 
+from segment_bridge import catalog, line, watermark
+from segment_bridge.plan import Plan
 from segment_bridge.staging import Staging
-from segment_bridge.window import Window
+from segment_bridge.window import Kind, decide
+from segment_bridge_airflow.settings import BridgeSettings, read
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-#: The Variable that says where runs keep their files; several machines need a place that all of them see.
-STAGING_VARIABLE = "segment_bridge_staging"
-DEFAULT_STAGING = "file:///var/lib/segment-bridge"
 
 
 def key_of(context: Context) -> str:
@@ -23,12 +23,42 @@ def key_of(context: Context) -> str:
     return f"{run.dag_id}__{run.run_id}"
 
 
+def root_of(settings: BridgeSettings) -> Staging:
+    """Return the place of all runs; a URL such as ``s3://connection@bucket/key`` brings its connection along."""
+    root = ObjectStoragePath(settings.staging)
+    return Staging(root.fs, root.path)
+
+
 def staging_of(context: Context) -> Staging:
-    """Return the run's own folder; a URL such as ``s3://connection@bucket/key`` brings its connection along."""
-    root = ObjectStoragePath(Variable.get(STAGING_VARIABLE, default=DEFAULT_STAGING))
-    return Staging(root.fs, root.path).folder("runs").folder(key_of(context))
+    """Return the run's own folder."""
+    return line.run_of(root_of(read()), key_of(context))
 
 
-def window_of(context: Context) -> Window:
-    """Return the look-back up to the end of the data interval; a run without one ends when it was due."""
-    return Window.before(context.get("data_interval_end") or context["dag_run"].run_after)
+def plan_of(context: Context) -> Plan:
+    """Decide what the run is about: from its data interval, its kind, its form, and what is covered already."""
+    settings, form = read(), context["params"]
+    run = context["dag_run"]
+    # A reprocessed run keeps the ID of a scheduled one, and has the type of a backfill.
+    kind = {"scheduled": Kind.SCHEDULED, "backfill": Kind.BACKFILL}.get(run.run_type, Kind.MANUAL)
+    span = (form.get("from") or "", form.get("to") or "")
+    # A span may reach up to when it was asked for, whatever logical date the run was given.
+    due = run.run_after if any(span) else context.get("data_interval_end") or run.run_after
+    asked = form.get("look_back_hours")
+    look_back = timedelta(hours=asked) if asked else None
+    decision = decide(
+        kind,
+        due,
+        covered=watermark.read(root_of(settings)) if kind is Kind.SCHEDULED else None,
+        span=span,
+        look_back=look_back if kind is Kind.BACKFILL else look_back or settings.look_back,
+        reach=settings.reach,
+    )
+    return Plan.following(
+        decision,
+        kind=kind,
+        journeys=tuple(journey.name for journey in catalog.find(form.get("journeys") or ())),
+        dry_run=bool(form.get("dry_run")),
+        message_id_prefix=settings.message_id_prefix,
+        identity=settings.identity,
+        least_coverage=settings.least_coverage,
+    )

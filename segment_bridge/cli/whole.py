@@ -15,7 +15,6 @@ from segment_bridge.cli.options import environment, settings_options, window_opt
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
-from segment_bridge.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from segment_bridge.plan import Plan
     from segment_bridge.report import JourneyBooks, Report
     from segment_bridge.staging import Staging
+    from segment_bridge.window import Window
 
 
 @click.command()
@@ -46,7 +46,7 @@ def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_
     from rich.progress import Progress  # noqa: PLC0415
 
     from segment_bridge import layout, line  # noqa: PLC0415
-    from segment_bridge.plan import Plan  # noqa: PLC0415
+    from segment_bridge.plan import Plan, Span  # noqa: PLC0415
     from segment_bridge.staging import Staging  # noqa: PLC0415
 
     chosen = catalog.find(names)
@@ -56,12 +56,14 @@ def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_
         segment = None if dry_run else SegmentSettings.from_environment(env)
     start, end = (f"{moment:%Y%m%dT%H%M%SZ}" for moment in (window.start, window.end))
     key = f"cli__{start}__{end}__{secrets.token_hex(4)}"
-    folder = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge")).folder("runs").folder(key)
-    plan = Plan(start=window.start, end=window.end, journeys=tuple(j.name for j in chosen), dry_run=dry_run)
+    root = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge"))
+    folder = line.run_of(root, key)
+    journeys = tuple(journey.name for journey in chosen)
+    plan = Plan(span=Span.of(window), journeys=journeys, dry_run=dry_run, message_id_prefix=message_id_prefix)
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        carrying = _Carrying(folder, bar, splunk, clusters, segment, message_id_prefix)
+        carrying = _Carrying(folder, bar, splunk, clusters, segment)
         stopped = carrying.carry(plan, chosen)
-    report = line.close(folder, key)
+    report = line.close(root, key)
     _print_report(report, Console())
     click.echo(f"report: {folder.uri(layout.REPORT)}")
     if stopped:
@@ -78,7 +80,6 @@ class _Carrying:
     splunk: SplunkSettings
     clusters: KubernetesSettings
     segment: SegmentSettings | None
-    message_id_prefix: str
 
     def carry(self, plan: Plan, journeys: tuple[catalog.Journey, ...]) -> BridgeError | None:
         """Take every step; a journey without an answer holds the others back no more than under Airflow.
@@ -92,7 +93,7 @@ class _Carrying:
             self._map()
             self._search(journeys)
             with self._step("convert", 1):
-                batches = line.convert_results(self.folder, message_id_prefix=self.message_id_prefix)
+                batches = line.convert_results(self.folder)
             if self.segment:
                 self._deliver(batches, self.segment)
         except BridgeError as error:
@@ -146,7 +147,7 @@ def _print_report(report: Report, console: Console) -> None:
     """Print the books as a table, a journey a row."""
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    table = Table(title=f"{Window(report.start, report.end)}{' (dry run)' if report.dry_run else ''}")
+    table = Table(title=f"{report.plan.window}{' (dry run)' if report.plan.dry_run else ''}")
     table.add_column("journey")
     columns = ("found", "events", "batches", "sent", "rejected", "undelivered", "withheld")
     for column in columns:
@@ -165,3 +166,5 @@ def _print_report(report: Report, console: Console) -> None:
         console.print(f"rejected {count}: {reason}")
     for problem in report.problems:
         console.print(f"problem: {problem}", style="bold")
+    for warning in report.warnings:
+        console.print(f"warning: {warning}")

@@ -1,4 +1,4 @@
-"""Ask a cluster for the objects that identities are made of.
+"""Ask a cluster for the objects that identities are made of, and publish what was made of them.
 
 Lists come in pages, and a list is handed on only when it is whole. Of each object no more is kept than names,
 IDs and what decides between them: some hundred bytes, whatever the object holds otherwise.
@@ -12,17 +12,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError, error_for_status, seconds_to_wait
+from segment_bridge.kubernetes.pages import decode_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubernetes.client import ApiClient
 
+    from segment_bridge.kubernetes.pages import Object
     from segment_bridge.settings import KubernetesSettings
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
 #: How often a list begins again after its token has expired.
 MAX_RESTARTS = 3
+#: Bytes of a ConfigMap's data, its keys included.
+MAX_CONFIG_MAP = 2**20
+#: Under which name the bridge owns the fields that it applies.
+FIELD_MANAGER = "segment-bridge"
 
 _GROUP = "toolchain.dev.openshift.com"
 _SIGNUPS = f"/apis/{_GROUP}/v1alpha1/namespaces/toolchain-host-operator/usersignups"
@@ -67,6 +73,31 @@ class Cluster:
         """Yield the tenants' Namespaces as JSON objects, reduced to what makes up the workspace map."""
         return self._list("tenant Namespaces", _NAMESPACES, labelSelector=_TENANT)
 
+    def publish(self, namespace: str, name: str, data: Mapping[str, str]) -> bool:
+        """Let a ConfigMap hold exactly this data, by server-side apply; say whether it did not before.
+
+        Raises :class:`ConfigurationError` for data that no ConfigMap can hold.
+        """
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in data.items())
+        if size > MAX_CONFIG_MAP:
+            raise ConfigurationError(
+                f"ConfigMap {name} would hold {size} bytes, and can hold {MAX_CONFIG_MAP}: "
+                "publish the map of so many users in Splunk's KV store instead"
+            )
+        what, path = f"ConfigMap {name}", f"/api/v1/namespaces/{namespace}/configmaps"
+        found = self._get(what, path, {"fieldSelector": f"metadata.name={name}", "limit": "1"})
+        if msgspec.json.decode(found, type=_ConfigMaps).hold(data):
+            return False
+        applied = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        self._request(
+            "PATCH",
+            what,
+            f"{path}/{name}",
+            {"fieldManager": FIELD_MANAGER, "force": "true"},
+            body=applied,
+        )
+        return True
+
     def _list(self, what: str, path: str, **query: str) -> Iterator[dict[str, Any]]:
         for _ in range(1 + MAX_RESTARTS):
             try:
@@ -81,13 +112,13 @@ class Cluster:
             "try again later, or with larger pages"
         )
 
-    def _read_pages(self, what: str, path: str, query: Mapping[str, str]) -> list[_Object]:
-        objects: list[_Object] = []
+    def _read_pages(self, what: str, path: str, query: Mapping[str, str]) -> list[Object]:
+        objects: list[Object] = []
         asking = {**query, "limit": str(self._page_size)}
         while True:
             body = self._get(what, path, asking)
             try:
-                page = _decode_page(body)
+                page = decode_page(body)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 raise RetryableError(
                     f"{self._asked_for(what)}: the answer is not a list: try again later, or check the server's address"
@@ -98,7 +129,12 @@ class Cluster:
             asking["continue"] = page.metadata.token
 
     def _get(self, what: str, path: str, query: Mapping[str, str]) -> bytes:
-        """Return the body of a success.
+        return self._request("GET", what, path, query)
+
+    def _request(
+        self, method: str, what: str, path: str, query: Mapping[str, str], body: object | None = None
+    ) -> bytes:
+        """Return the body of a success; what is sent is applied.
 
         No error is chained: the client's texts quote headers, bodies and tokens, in which names stand.
         """
@@ -106,17 +142,20 @@ class Cluster:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
 
         headers = {**self._api_client.default_headers, "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
         try:
             self._api_client.update_params_for_auth(headers, [], ["BearerToken"])
             response = self._api_client.request(
-                "GET",
+                method,
                 self._api_client.configuration.host + path,
                 query_params=query,
                 headers=headers,
+                body=body,
                 _preload_content=False,
                 _request_timeout=(self._timeout, self._timeout),
             )
-            body: bytes = response.data
+            answer: bytes = response.data
         except ApiException as error:
             if error.status == HTTPStatus.GONE:
                 raise _ExpiredError from None
@@ -128,7 +167,7 @@ class Cluster:
             raise self._unreachable(what, error.__context__ or error) from None
         except HTTPError as error:
             raise self._unreachable(what, error) from None
-        return body
+        return answer
 
     def _unreachable(self, what: str, error: BaseException) -> BridgeError:
         from urllib3.exceptions import LocationValueError  # noqa: PLC0415 - as above
@@ -146,6 +185,17 @@ class Cluster:
 
     def _asked_for(self, what: str) -> str:
         return f"cluster {self.name}, asked for {what}"
+
+
+class _ConfigMap(msgspec.Struct):
+    data: dict[str, str] | None = None
+
+
+class _ConfigMaps(msgspec.Struct):
+    items: list[_ConfigMap]
+
+    def hold(self, data: Mapping[str, str]) -> bool:
+        return [one.data for one in self.items] == [data]
 
 
 class _ExpiredError(Exception):
@@ -174,59 +224,3 @@ def _load(configuration: Any, paths: str, context: str) -> None:  # noqa: ANN401
         raise ConfigurationError(
             f"kubeconfig {paths} has no context {context}: use one of those it has ({', '.join(map(str, known))})"
         )
-
-
-class _Part(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
-    """A part of an object, as far as it is read; what else it holds is passed over.
-
-    ``Any`` stands for what identities are made of: what is odd there is for them to judge.
-    """
-
-
-class _Labels(_Part):
-    space: Any = msgspec.field(default=None, name=f"{_GROUP}/space")
-    state: Any = msgspec.field(default=None, name=f"{_GROUP}/state")
-
-
-class _Annotations(_Part):
-    sso_user_id: Any = msgspec.field(default=None, name=f"{_GROUP}/sso-user-id")
-
-
-class _Metadata(_Part):
-    name: Any = None
-    creation_timestamp: Any = None
-    labels: _Labels | None = None
-    annotations: _Annotations | None = None
-
-
-class _Claims(_Part):
-    user_id: Any = msgspec.field(default=None, name="userID")
-
-
-class _Spec(_Part):
-    identity_claims: _Claims | None = None
-
-
-class _Status(_Part):
-    compliant_username: Any = None
-
-
-class _Object(_Part):
-    """A UserSignup or a Namespace."""
-
-    metadata: _Metadata | None = None
-    spec: _Spec | None = None
-    status: _Status | None = None
-
-
-class _ListMetadata(msgspec.Struct):
-    #: Leads to the next page; the last one has none.
-    token: str = msgspec.field(default="", name="continue")
-
-
-class _Page(msgspec.Struct):
-    items: list[_Object] | None
-    metadata: _ListMetadata = msgspec.field(default_factory=_ListMetadata)
-
-
-_decode_page = msgspec.json.Decoder(_Page).decode

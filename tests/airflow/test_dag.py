@@ -68,7 +68,7 @@ def test_a_window_without_any_result_is_a_success_with_an_empty_report(airflow: 
 
 def test_a_failed_journey_makes_the_run_red_and_keeps_no_other_back(airflow: Airflow, world: World) -> None:
     world.splunk.broken = b"Build+PipelineRun+started"
-    run = airflow.run("2026-01-05T12:00:01Z")
+    run = airflow.run("2026-01-05T12:30:00Z")
     failed = NAMES.index("build-pipelinerun-started")
 
     assert run.state == "failed"
@@ -88,7 +88,7 @@ def test_a_failed_journey_makes_the_run_red_and_keeps_no_other_back(airflow: Air
 
 def test_what_cannot_succeed_is_tried_once(airflow: Airflow) -> None:
     airflow.misremember_splunks_password()
-    run = airflow.run("2026-01-05T12:00:02Z")
+    run = airflow.run("2026-01-05T12:40:00Z")
 
     assert run.state == "failed"
     searches = {name: tries for name, tries in run.tries.items() if name.startswith("search")}

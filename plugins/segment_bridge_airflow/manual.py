@@ -1,0 +1,91 @@
+"""The operator's manual: what the DAG and its tasks do, what a failure means, and what to do then, as Markdown."""
+
+from __future__ import annotations
+
+DAG = """
+Every hour, the user journeys of the last hours are searched in Splunk, turned into track events and delivered to
+Segment. What was delivered before, Segment recognizes by its messageId.
+
+```
+begin ─┬─ map_users ──────┬─ share_users ── search (each journey) ──┐
+       │                  ├─ publish                                ├─ convert ── deliver (each group) ── close
+       ├─ map_workspaces ─┴─────────────────────────────────────────┘
+       └─ expire
+```
+
+* **A red run** has left something behind, and `close` says what. The next run reaches back to the last success, so
+  that nothing is lost while runs succeed again within the reach (7 days by default).
+* **Clearing a failed task** is always safe: each task replaces what it staged before, and delivers only what is not
+  delivered yet. Clear it *with its downstream tasks*, so that the books are counted again.
+* **A hole** (hours that no run has covered) is filled by a backfill over it: each run covers its own hour.
+* **By hand**: *Trigger* opens a form; a dry run shows what would be sent.
+"""
+
+BEGIN = """
+Decides the window and the journeys, and clears what an earlier try of this run has staged.
+
+**Fails** if the form's window is not one (end before start, in the future, too long), or the Variable
+`segment_bridge` has a mistake; nothing else runs then. The message says which. Correct it and trigger again.
+"""
+
+MAP_USERS = """
+Reads from the host cluster's UserSignups which user name belongs to which SSO ID.
+
+**Fails** if the cluster cannot be read: check the connection `kubernetes_host`, the rights of its credentials to list
+`usersignups.toolchain.dev.openshift.com`, and the cluster itself.
+"""
+
+MAP_WORKSPACES = """
+Reads from the member clusters which namespace belongs to which workspace.
+
+**Fails** as `map_users` does, for the connections that the Variable `segment_bridge` names as `member_connections`.
+"""
+
+SHARE_USERS = """
+Where the setting `identity` is `splunk_lookup`: puts the map of users into Splunk's KV store, for the searches to look
+users up there. Otherwise it does nothing.
+
+**Fails** if Splunk's account may not write the collection or its lookup definition: the app has to let it.
+"""
+
+PUBLISH = """
+Publishes both maps as ConfigMaps (`uid-map`, `ws-map`) in the namespace that the setting `publish_namespace` names.
+Otherwise it does nothing.
+
+**Fails** if a map is too large for a ConfigMap, or the credentials may not patch it. Nothing in the run waits for it.
+"""
+
+SEARCH = """
+Asks Splunk for one journey's results, and takes them only if the answer is provably complete.
+
+**Fails** at once for credentials, rights and SPL that Splunk refuses: check the connection `splunk_default`. It fails
+after its retries if Splunk cannot be reached or never answers completely; the message names the rule that the answer
+broke, and Splunk's job inspector shows why. The other journeys are delivered all the same.
+"""
+
+CONVERT = """
+Turns results into track events and packs them into batches. What cannot become an event is rejected, with its reason:
+that is no failure, and the report counts it.
+
+**Fails** if there are no maps: look at `map_users` and `map_workspaces`.
+"""
+
+DELIVER = """
+Sends a group of batches to Segment, and keeps the outcome of each.
+
+**Fails** at once for a write key or an address that Segment refuses: check the connection `segment_default`. It fails
+after its retries if Segment did not take all; what was not taken lies in staging. Clear the task to send just that.
+"""
+
+CLOSE = """
+Counts the books from what lies in staging, and writes the report.
+
+**Fails** unless everything found was sent or rejected for a reason. Its log shows the books and what is wrong; the task
+that caused it is red as well. If the *books do not balance*, a file is missing or damaged: clear `convert` with its
+downstream tasks.
+"""
+
+EXPIRE = """
+Removes what finished runs have staged, after `keep_days`, and their reports after `keep_reports_days`. It never touches
+a run in progress, and nothing waits for it.
+"""

@@ -1,0 +1,66 @@
+"""The bridge's settings under Airflow: one Variable, ``segment_bridge``, that holds a JSON object."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from airflow.sdk import Variable
+
+from segment_bridge.errors import ConfigurationError
+from segment_bridge.events import IdentityMode
+
+VARIABLE = "segment_bridge"
+
+
+class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the Variable; each of it has a default."""
+
+    #: Where runs keep their files; several machines need a place that all of them see.
+    staging: str = "file:///var/lib/segment-bridge"
+    #: The member clusters' connections; a later one wins.
+    member_connections: tuple[str, ...] = ("kubernetes_member",)
+    message_id_prefix: str = ""
+    look_back_hours: float = 4
+    reach_days: float = 7
+    identity: IdentityMode = IdentityMode.BRIDGE
+    #: The namespace of the host cluster in which the maps are published; empty: they are not.
+    publish_namespace: str = ""
+    least_coverage: float = 0
+    #: How long the files of finished runs stay, and their reports.
+    keep_days: float = 7
+    keep_reports_days: float = 90
+
+    def __post_init__(self) -> None:
+        for name in ("look_back_hours", "reach_days", "keep_days", "keep_reports_days"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} has to be more than 0")
+
+    @property
+    def look_back(self) -> timedelta:
+        """How far a scheduled run reaches back at least."""
+        return timedelta(hours=self.look_back_hours)
+
+    @property
+    def reach(self) -> timedelta:
+        """How far it reaches back at most, where none has succeeded for long."""
+        return timedelta(days=self.reach_days)
+
+    @property
+    def keep(self) -> timedelta:
+        """How long the files of finished runs stay."""
+        return timedelta(days=self.keep_days)
+
+    @property
+    def keep_reports(self) -> timedelta:
+        """How long their reports stay."""
+        return timedelta(days=self.keep_reports_days)
+
+
+def read() -> BridgeSettings:
+    """Read the Variable; raises :class:`ConfigurationError` that says which part of it is wrong."""
+    text = Variable.get(VARIABLE, default="{}")
+    try:
+        return msgspec.json.decode(text, type=BridgeSettings)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"the Variable {VARIABLE} cannot be used: {error}") from None

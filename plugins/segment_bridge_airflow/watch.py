@@ -1,0 +1,95 @@
+"""Watch over the runs: one that is late, and too many that failed in a row; and tell when that is over.
+
+The DAG's callbacks run in the DAG processor, the deadline's in the triggerer; what each may ask of Airflow differs.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from segment_bridge.window import PERIOD, REACH, format_time
+from segment_bridge_airflow.alerts import Alert, send, send_async
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+#: A run is late if it has not succeeded this long after the end of its data interval.
+LATE = timedelta(minutes=float(os.environ.get("SEGMENT_BRIDGE_LATE_MINUTES", "45")))
+#: The failed run of a row upon which somebody is told.
+TOO_MANY = 5
+
+_DO = "Look at the report of the last run and at its red tasks; docs/airflow.md says what each failure means."
+
+
+async def late(context: dict[str, Any]) -> None:
+    """Tell that a scheduled run is late; Airflow asks for every run, whatever its kind, and however it has ended."""
+    run = context["dag_run"]
+    if run["run_type"] != "scheduled" or run["state"] in ("success", "failed"):
+        return
+    minutes = LATE // timedelta(minutes=1)
+    body = f"It has not succeeded within {minutes} minutes of the end of its data interval. {_DO}"
+    await send_async(Alert(f"segment-bridge: {run['dag_run_id']} is late", body))
+
+
+def failed(context: Context) -> None:
+    """Tell that too many scheduled runs have failed in a row: once, and again only after a success."""
+    run = context["dag_run"]
+    if run.run_type != "scheduled" or run.logical_date is None or 1 + _failures_before(context) != TOO_MANY:
+        return
+    first = run.logical_date - (TOO_MANY - 1) * PERIOD
+    lost = first - PERIOD + REACH
+    body = (
+        f"{TOO_MANY} scheduled runs have failed in a row, the first of them that of {format_time(first)}. Nothing is "
+        f"lost yet: the next one that succeeds reaches back to the last success, but at most {REACH.days} days. "
+        f"If none succeeds before {format_time(lost)}, or Splunk keeps its records for less, events are lost. {_DO}"
+    )
+    send(Alert(f"segment-bridge: {TOO_MANY} runs have failed in a row", body))
+
+
+def succeeded(context: Context) -> None:
+    """Tell that an alert is over: of failed runs, or of this run being late."""
+    run = context["dag_run"]
+    if run.run_type != "scheduled":
+        return
+    failures = _failures_before(context)
+    if failures >= TOO_MANY:
+        body = f"After {failures} failed runs in a row, {run.run_id} has succeeded and covered what they left behind."
+        send(Alert("segment-bridge: runs succeed again", body, cleared=True))
+    elif run.logical_date and _now(run) - run.logical_date > LATE:
+        send(Alert(f"segment-bridge: {run.run_id} has succeeded", "It was late.", cleared=True))
+
+
+def _failures_before(context: Context) -> int:
+    """Count the scheduled runs that failed since the last one that succeeded."""
+    count = 0
+    for run in _before(context):
+        if run.run_type != "scheduled":
+            continue
+        if run.state != "failed":
+            break
+        count += 1
+    return count
+
+
+def _before(context: Context) -> Iterator[Any]:
+    """Give the runs before this one, the newest first."""
+    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - where callbacks run alone
+    from airflow.sdk.execution_time.comms import GetPreviousDagRun  # noqa: PLC0415 - as above
+
+    dag_id, before = context["dag_run"].dag_id, context["dag_run"].logical_date
+    while before:
+        asked = GetPreviousDagRun(dag_id=dag_id, logical_date=before, state=None)
+        run = getattr(task_runner.SUPERVISOR_COMMS.send(asked), "dag_run", None)
+        if run is None:
+            return
+        yield run
+        before = run.logical_date
+
+
+def _now(run: Any) -> datetime:  # noqa: ANN401 - Airflow has several classes of runs
+    ended: datetime | None = run.end_date
+    return ended or datetime.now(UTC)

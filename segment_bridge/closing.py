@@ -1,0 +1,106 @@
+"""Close a run's books: count them, and judge what was counted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from segment_bridge import books, layout, redriven
+from segment_bridge.events import from_body
+from segment_bridge.plan import Plan
+from segment_bridge.report import JourneyBooks, MapBooks, Report, problems, total
+
+if TYPE_CHECKING:
+    from segment_bridge.staging import Staging
+
+#: How long Segment remembers messageIds.
+DEDUPLICATION = timedelta(hours=24)
+
+
+def close(run: Staging, key: str) -> Report:
+    """Count what lies in staging, stage the report and return it."""
+    plan = run.read_json(layout.PLAN, Plan)
+    counted = {
+        journey: redriven.settle(run, journey, books.count(run, journey, dry_run=plan.dry_run))
+        for journey in plan.journeys
+    }
+    every = total(counted)
+    imbalances = tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance()))
+    holes = _holes(plan)
+    shortfalls = _shortfalls(plan, every)
+    report = Report(
+        run=key,
+        plan=plan,
+        journeys=counted,
+        total=every,
+        maps={
+            name: run.read_json(layout.map_summary(name), MapBooks)
+            for name in (layout.USERS, layout.WORKSPACES)
+            if run.exists(layout.map_summary(name))
+        },
+        balanced=not imbalances,
+        coverage=round(every.coverage, 4),
+        problems=_unfinished(run, plan) + problems(counted) + holes,
+        warnings=shortfalls + _repeats(plan, every),
+        alarms=imbalances + holes + shortfalls,
+        samples=_samples(run, plan) if plan.dry_run else {},
+    )
+    run.write_json(layout.REPORT, report)
+    return report
+
+
+def covers(report: Report) -> bool:
+    """Say whether the run leaves nothing behind but a hole, which is named and which no later run would reach."""
+    return set(report.problems) == set(_holes(report.plan))
+
+
+def _unfinished(run: Staging, plan: Plan) -> tuple[str, ...]:
+    """Name the steps that have left nothing, which no figure would show where nothing was found."""
+    names = (layout.USERS, layout.WORKSPACES)
+    maps = (f"there is no map of {name}" for name in names if not run.exists(layout.map_file(name)))
+    answered = (journey for journey in plan.journeys if run.exists(layout.results(journey)))
+    unconverted = (
+        f"{name}: its results are not converted" for name in answered if not run.exists(layout.rejected(name))
+    )
+    return (*maps, *unconverted)
+
+
+def _holes(plan: Plan) -> tuple[str, ...]:
+    if plan.hole is None:
+        return ()
+    return (
+        f"no run has covered {plan.hole.window}, and none will by itself: backfill it while Splunk has the records",
+    )
+
+
+def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:
+    if every.coverage >= plan.least_coverage:
+        return ()
+    told = f"of {every.found} results, the user and workspace of {every.coverage:.1%} are known"
+    return (f"{told}, and {plan.least_coverage:.1%} are expected: compare the maps with those of earlier reports",)
+
+
+def _repeats(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:
+    if not every.events or plan.begun - plan.span.start <= DEDUPLICATION:
+        return ()
+    hours = f"{DEDUPLICATION / timedelta(hours=1):g} hours"
+    return (
+        f"events are older than the {hours} for which Segment recognizes repeats: what was sent before counts twice",
+    )
+
+
+def _samples(run: Staging, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Take the first event of each journey, without its values."""
+    samples = {}
+    for journey in plan.journeys:
+        for name in run.names(layout.batches(journey))[:1]:
+            with run.read(name) as file:
+                event = msgspec.json.decode(from_body(file.read())[0])
+            samples[journey] = {**_kinds(event), "type": event["type"], "event": event["event"]}
+    return samples
+
+
+def _kinds(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: _kinds(one) if isinstance(one, dict) else type(one).__name__ for key, one in value.items()}

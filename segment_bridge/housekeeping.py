@@ -1,0 +1,57 @@
+"""Let what runs have staged expire; never what belongs to a run in progress."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from segment_bridge import layout
+from segment_bridge.errors import BridgeError
+from segment_bridge.plan import Plan
+from segment_bridge.report import Report
+
+if TYPE_CHECKING:
+    from segment_bridge.staging import Staging
+
+#: A run without a report that began this long ago is in progress no more, whatever the settings say.
+_IN_PROGRESS = timedelta(days=2)
+
+
+def expire(
+    root: Staging, *, keep: timedelta, keep_reports: timedelta, but: str = "", now: datetime | None = None
+) -> int:
+    """Remove the files of runs that began longer than ``keep`` ago, and their reports after ``keep_reports``.
+
+    ``but`` is the key of a run that stays whatever its age. Returns how many runs lost files.
+    """
+    now = now or datetime.now(UTC)
+    runs = root.folder("runs")
+    expired = 0
+    for name in runs.folders():
+        run = runs.folder(name)
+        if run != runs.folder(but) and (age := _age(run, now)) is not None:
+            expired += _expire(run, age, keep, keep_reports)
+    return expired
+
+
+def _age(run: Staging, now: datetime) -> timedelta | None:
+    """Return how long ago a run began; None for what is no run, or cannot be read."""
+    try:
+        closed = run.exists(layout.REPORT)
+        plan = run.read_json(layout.REPORT, Report).plan if closed else run.read_json(layout.PLAN, Plan)
+    except (BridgeError, ValueError):
+        return None
+    return now - plan.begun
+
+
+def _expire(run: Staging, age: timedelta, keep: timedelta, keep_reports: timedelta) -> bool:
+    closed = run.exists(layout.REPORT)
+    if age > max(keep_reports, keep, _IN_PROGRESS) or (not closed and age > max(keep, _IN_PROGRESS)):
+        run.remove()
+        return True
+    files = [name for name in run.names() if name != layout.REPORT]
+    if closed and age > keep and files:
+        for name in files:
+            run.remove(name)
+        return True
+    return False

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from segment_bridge.event_names import event_name
-from segment_bridge.events import MAX_EVENT, Reason, Rejection, SearchResult, TrackEvent
+from segment_bridge.events import MAX_EVENT, Identity, Reason, Rejection, SearchResult, TrackEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from segment_bridge.events import Identities
+
+    Resolve = Callable[[str | None, str | None], Identity | Reason]
 
 #: Segment takes message IDs of less than 100 characters.
 MAX_MESSAGE_ID = 99
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     """A line of a search's answer; one without a result is a message or the empty answer."""
 
     preview: bool = False
     result: SearchResult | None = None
 
 
-class _RawLine(msgspec.Struct):
+class _RawLine(msgspec.Struct, gc=False):
     result: msgspec.Raw
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     """A track event; the order of the fields is the order of its keys."""
 
     messageId: str  # noqa: N815 - Segment's names
@@ -40,13 +42,14 @@ class _Event(msgspec.Struct):
     userId: str  # noqa: N815
     event: str
     properties: dict[str, Any]
-    context: dict[str, Any]
+    context: msgspec.Raw
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
-# Numbers that a float cannot hold pass through as they are written.
-_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode_raw_line = msgspec.json.Decoder(_RawLine).decode
+# Fractions pass through as they are written: not every one is a float.
+_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw).decode
+_encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -58,31 +61,36 @@ def convert(
     ``lines`` are those of a search's answer; empty ones, previews and lines without a result are passed over.
     ``message_id_prefix`` keeps two bridges apart that read the same records into one Segment workspace.
     """
+    # People do several things: most pairs of namespace and user come again.
+    resolve = lru_cache(maxsize=4_096)(identities.resolve)
     for line in lines:
-        if not line or line.isspace():
-            continue
         try:
             decoded = _decode_line(line)
         except _UNREADABLE:
-            yield Rejection(Reason.MALFORMED_RESULT, _kept(line))
+            if line and not line.isspace():
+                yield Rejection(Reason.MALFORMED_RESULT, _kept(line))
             continue
         if decoded.result is None or decoded.preview:
             continue
-        made = _event(decoded.result, identities, message_id_prefix)
-        yield Rejection(made, _kept(line)) if isinstance(made, Reason) else made
+        made = _event(decoded.result, resolve, message_id_prefix)
+        yield made if isinstance(made, TrackEvent) else Rejection(made, _kept(line))
 
 
-def _event(result: SearchResult, identities: Identities, prefix: str) -> TrackEvent | Reason:  # noqa: PLR0911 - one return a rule, in the order of the rules
-    identity = identities.resolve(result.namespace, result.userId)
-    if isinstance(identity, Reason):
+def _event(result: SearchResult, resolve: Resolve, prefix: str) -> TrackEvent | Reason:  # noqa: PLR0911 - one return a rule, in the order of the rules
+    resolved = result.identity is not None
+    identity = _resolved(result, resolve) if resolved else resolve(result.namespace, result.userId)
+    if not isinstance(identity, Identity):
         return identity
-    name = result.event or _name(result)
+    name = result.event or _name(result.event_subject, result.event_verb)
     if not name:
         return Reason.MISSING_EVENT
-    properties, context = _object(result.properties), _object(result.context)
-    if properties is None:
+    try:
+        properties = _decode_object(result.properties or "")
+    except _UNREADABLE:
         return Reason.MALFORMED_PROPERTIES
-    if context is None:
+    try:
+        context = _compact(result.context or "")
+    except _UNREADABLE:
         return Reason.MALFORMED_CONTEXT
     if not result.messageId:
         return Reason.MISSING_MESSAGE_ID
@@ -94,38 +102,42 @@ def _event(result: SearchResult, identities: Identities, prefix: str) -> TrackEv
     properties["workspaceID"] = identity.workspace_id
     body = _encode(
         _Event(
-            messageId=message_id,
-            timestamp=result.timestamp,
-            namespace=result.namespace or "",
-            type=result.type or "track",
-            userId=identity.user_id,
-            event=name,
-            properties=properties,
-            context=context,
+            message_id,
+            result.timestamp,
+            result.namespace or "",
+            result.type or "track",
+            identity.user_id,
+            name,
+            properties,
+            context,
         )
     )
     return Reason.TOO_LARGE if len(body) > MAX_EVENT else TrackEvent(message_id, body)
 
 
-def _name(result: SearchResult) -> str | None:
-    if not result.event_subject or not result.event_verb:
-        return None
-    return event_name(result.event_subject, result.event_verb)
+def _resolved(result: SearchResult, resolve: Resolve) -> Identity | Reason:
+    """Return who stands behind a result whose search has resolved the user, but never the owner."""
+    owner = resolve(result.namespace, None)
+    if isinstance(owner, Reason):
+        return owner
+    return Identity(result.userSsoId, owner.workspace_id) if result.userSsoId else Reason.UNKNOWN_USER
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
-    """Parse the text of a JSON object; None for anything else."""
-    if text is None:
-        return None
-    try:
-        return _decode_object(text)
-    except _UNREADABLE:
-        return None
+@lru_cache(maxsize=1_024)
+def _name(subject: str | None, verb: str | None) -> str | None:
+    return event_name(subject, verb) if subject and verb else None
+
+
+@lru_cache(maxsize=256)
+def _compact(text: str) -> msgspec.Raw:
+    """Parse and print the text of a JSON object; that of a context names a program, and there are few of those."""
+    return msgspec.Raw(_encode(_decode_object(text)))
 
 
 def _kept(line: bytes) -> bytes:
     """Return the result of a line as it came, or where the line is not JSON its text as a JSON string."""
     try:
-        return bytes(msgspec.json.decode(line, type=_RawLine).result)
+        line.decode()  # which the bytes of a string that nobody looks at may not be
+        return bytes(_decode_raw_line(line).result)
     except _UNREADABLE:
         return _encode(line.decode(errors="backslashreplace"))

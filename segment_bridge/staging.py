@@ -7,6 +7,7 @@ and counts. A file appears whole or not at all, and on a local disk only its own
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from segment_bridge.errors import ConfigurationError, FatalError
+from segment_bridge.errors import ConfigurationError, FatalError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,21 +60,25 @@ class Staging:
 
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[IO[bytes]]:
-        """Write a file; it takes its name when the block ends well, and never exists when it does not."""
+        """Write a file; it takes its name when the block ends well, and never exists when it does not.
+
+        Raises :class:`RetryableError` where there is no room, and :class:`ConfigurationError` where there is no right.
+        """
         path = self._path(name)
-        local = self._is_local
-        if local:
-            _make_private_folders(Path(path).parent)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=str(Path(path).parent) if local else None)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-            if local:
-                Path(temporary).replace(path)
-            else:
-                self.filesystem.put_file(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        folder = Path(path).parent if self._is_local else None
+        with _changing(name):
+            if folder:
+                _make_private_folders(folder)
+            handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    yield file
+                if folder:
+                    Path(temporary).replace(path)
+                else:
+                    self.filesystem.put_file(temporary, path)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def read(self, name: str) -> Iterator[IO[bytes]]:
@@ -110,7 +115,7 @@ class Staging:
 
     def remove(self, name: str = "") -> None:
         """Remove a file, or a folder with all that it holds, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
+        with _changing(name), contextlib.suppress(FileNotFoundError):
             self.filesystem.rm(self._path(name), recursive=True)
 
     def write_json(self, name: str, document: object) -> None:
@@ -133,6 +138,20 @@ class Staging:
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
+
+
+@contextlib.contextmanager
+def _changing(name: str) -> Iterator[None]:
+    """Turn what keeps a file from being changed into the error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise  # no filesystem's
+        why = error.strerror or type(error).__name__
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise ConfigurationError(f"staging refuses {name} ({why}): let this user write there") from None
+        raise RetryableError(f"staging has not taken {name} ({why}): make room there, and try again") from None
 
 
 def _protocols(filesystem: AbstractFileSystem) -> tuple[str, ...]:

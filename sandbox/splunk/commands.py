@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import chain, islice, product
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from sandbox.splunk import eval as expressions
@@ -14,9 +15,10 @@ from sandbox.splunk.records import AuditLog, Row
 from sandbox.splunk.values import Value, number, several, single, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from decimal import Decimal
 
+    from sandbox.splunk.kvstore import Table
     from sandbox.splunk.operators import Run
 
     Stage: TypeAlias = Callable[[Iterable[Row]], Iterable[Row]]
@@ -41,18 +43,18 @@ class Search:
         return (row.all() for row in rows)
 
 
-def compile_search(text: str) -> Search:
-    """Compile the text of a search; raise SplError for what is wrong or not implemented."""
+def compile_search(text: str, lookups: Mapping[str, Table] = MappingProxyType({})) -> Search:
+    """Compile the text of a search, which may use these lookups; raise SplError for what is wrong or unknown here."""
     try:
         first, *others = language.parse(text)
         if not isinstance(first, syntax.Search):
             raise SplError("The first command must be 'search'.")
-        return Search(search.asked_index(first.term), tuple(_stage(command) for command in (first, *others)))
+        return Search(search.asked_index(first.term), tuple(_stage(command, lookups) for command in (first, *others)))
     except RecursionError as error:
         raise SplError("The search is nested too deeply.") from error
 
 
-def _stage(command: syntax.Command) -> Stage:  # noqa: C901, PLR0911 - one case a command
+def _stage(command: syntax.Command, lookups: Mapping[str, Table]) -> Stage:  # noqa: C901, PLR0911 - one case a command
     match command:
         case syntax.Search(term):
             return _keep(search.condition(term))
@@ -74,6 +76,8 @@ def _stage(command: syntax.Command) -> Stage:  # noqa: C901, PLR0911 - one case 
             return _rename(pairs)
         case syntax.StatsCount(by):
             return lambda rows: _count(rows, by)
+        case syntax.Lookup():
+            return _lookup(command, lookups)
 
 
 def _keep(holds: Callable[[Row], Value]) -> Stage:
@@ -158,6 +162,33 @@ def _rename(pairs: tuple[tuple[str, str], ...]) -> Stage:
             for old, new in pairs:
                 row.set(new, row.get(old))
                 row.set(old, None)
+            yield row
+
+    return stage
+
+
+def _lookup(command: syntax.Lookup, lookups: Mapping[str, Table]) -> Stage:
+    table = lookups.get(command.table)
+    if table is None:
+        pairs = [[one] if one == other else [one, "AS", other] for one, other in (*command.match, *command.output)]
+        pairs.insert(len(command.match), ["OUTPUT"])
+        said = ", ".join([command.table, *chain.from_iterable(pairs)])
+        raise SplError(
+            f"Error in 'lookup' command: Could not construct lookup '{said}'. See search.log for more details."
+        )
+    if not {column for column, _ in command.match + command.output} <= {*table.definition.fields, "_key"}:
+        raise SplError(
+            "Error in 'lookup' command: Could not find all of the specified lookup fields in the lookup table."
+        )
+
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            given = {column: row.get(name) for column, name in command.match}
+            wanted = {column: text(value) for column, value in given.items() if value is not None}
+            columns = [column for column, _ in command.output]
+            found = table.find(wanted, columns) if len(wanted) == len(given) else {}
+            for column, name in command.output:
+                row.set(name, single(found.get(column, [])))
             yield row
 
     return stage

@@ -200,6 +200,19 @@ class _Builder(Transformer[Token, Any]):
     def stats(self, by: tuple[str, ...] | None) -> syntax.StatsCount:
         return syntax.StatsCount(tuple(map(_literal, by or ())))
 
+    def columns(self, pairs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        return tuple(pairs)
+
+    @v_args(inline=True)
+    def column(self, name: str, renamed: str | None) -> tuple[str, str]:
+        return _literal(name), _literal(renamed or name)
+
+    @v_args(inline=True)
+    def lookup(
+        self, table: str, match: tuple[tuple[str, str], ...], output: tuple[tuple[str, str], ...]
+    ) -> syntax.Lookup:
+        return syntax.Lookup(_literal(table), match, output)
+
 
 def _comparison(field: str, operator: str, values: tuple[str, ...]) -> syntax.Comparison:
     if _literal(field) in ("earliest", "latest"):

@@ -187,4 +187,13 @@ class StatsCount:
     by: tuple[str, ...]
 
 
-Command: TypeAlias = Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount
+@dataclass(frozen=True)
+class Lookup:
+    """``lookup``: pairs of the table's field and the row's, to match and to put out."""
+
+    table: str
+    match: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
+
+
+Command: TypeAlias = Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup

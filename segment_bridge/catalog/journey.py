@@ -9,8 +9,12 @@ from segment_bridge.catalog import record
 from segment_bridge.catalog.clauses import Clause, OneOf
 from segment_bridge.catalog.properties import COMMON, Property
 from segment_bridge.errors import ConfigurationError
+from segment_bridge.events import IdentityMode
+from segment_bridge.settings import DEFAULT_USER_LOOKUP
 
 _VERB = spl.field("verb")
+#: The name of the user who asked, and what a lookup makes of it.
+_USER, _RESOLVED = "userId", "userSsoId"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +50,25 @@ class Journey:
                     f"journey {self.name}: property {one.name} reads unknown fields: {', '.join(sorted(unknown))}"
                 )
 
-    def compile(self, index: str) -> str:
-        """Print the search over this index."""
+    def compile(
+        self, index: str, identity: IdentityMode = IdentityMode.BRIDGE, *, lookup: str = DEFAULT_USER_LOOKUP
+    ) -> str:
+        """Print the search over this index.
+
+        Where Splunk resolves the user, with the ``lookup`` of this name, a result has no ``userId`` but says so in
+        ``identity``, and has ``userSsoId`` if the user has an ID.
+        """
         pipeline = spl.Pipeline(self._terms(index))
         for clause in self.clauses:
             pipeline = clause.narrow(pipeline)
         output = self._output()
-        return str(pipeline.eval(**output).fields(*output))
+        if identity is IdentityMode.BRIDGE or not self.carries_user:
+            return str(pipeline.eval(**output).fields(*output))
+        made = output | {"identity": spl.text(identity)}
+        kept = [*(name for name in made if name != _USER), _RESOLVED]
+        return str(
+            pipeline.eval(**made).lookup(lookup, match=("username", _USER), output=("user_id", _RESOLVED)).fields(*kept)
+        )
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Give, for each facet of a record, the values with which the whole predicate can hold."""
@@ -84,7 +100,7 @@ class Journey:
         if self.event is not None:
             output["event"] = spl.text(self.event)
         if self.carries_user:
-            output["userId"] = spl.coalesce(spl.field(record.IMPERSONATED_USER), spl.field(record.USER))
+            output[_USER] = spl.coalesce(spl.field(record.IMPERSONATED_USER), spl.field(record.USER))
         properties = {one.name: one.source for one in (*COMMON, *self.properties)}
         output["properties"] = spl.json_object(**properties)
         output["context"] = spl.json_object(userAgent=spl.field("userAgent"))

@@ -11,7 +11,9 @@ import sys
 
 import click
 
+from segment_bridge.cli.doctoring import doctor
 from segment_bridge.cli.filters import convert, journeys, maps, search, spl, upload
+from segment_bridge.cli.staged import explain, redrive
 from segment_bridge.cli.whole import run
 from segment_bridge.errors import BridgeError, ConfigurationError
 
@@ -42,5 +44,5 @@ def main(*, verbose: bool) -> None:
     )
 
 
-for _command in (journeys, spl, maps, search, convert, upload, run):
+for _command in (journeys, spl, maps, search, convert, upload, run, redrive, explain, doctor):
     main.add_command(_command)

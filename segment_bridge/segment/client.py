@@ -127,7 +127,7 @@ class Segment:
         if budget.left() <= 0:
             raise RetryableError(f"of {budget.seconds:g} s none are left")
         try:
-            pauses.retrying(self._settings.attempts, budget, self._sleep)(post)
+            pauses.retrying(self._settings.attempts, self._settings.pause, budget, self._sleep)(post)
         except RetryableError as error:
             limit = f", of {budget.seconds:g} s too few are left" if budget.exceeded else ""
             raise RetryableError(f"{error}; given up after request {len(attempts) - before}{limit}") from None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds: the least and the most that is waited where Segment asks for a pause.
 _MIN_PAUSE, _MAX_PAUSE = 1.0, 300.0
+#: Seconds beyond which a pause grows no more.
+_MAX_GROWN = 60.0
 _JITTER = 0.1
 
 logger = logging.getLogger(__name__)
@@ -40,8 +42,13 @@ class Budget(stop_base):
         return self.exceeded
 
 
-def retrying(attempts: int, budget: Budget, sleep: Callable[[float], None]) -> Callable[[Callable[[], None]], None]:
-    """Return what makes a request until its answer is final; a pause that Segment asks for uses up no try."""
+def retrying(
+    attempts: int, pause: float, budget: Budget, sleep: Callable[[float], None]
+) -> Callable[[Callable[[], None]], None]:
+    """Return what makes a request until its answer is final; a pause that Segment asks for uses up no try.
+
+    The other pauses grow from ``pause``.
+    """
     as_asked = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_asks_for_a_pause),
         wait=_asked_pause,
@@ -52,7 +59,7 @@ def retrying(attempts: int, budget: Budget, sleep: Callable[[float], None]) -> C
     )
     backing_off = as_asked.copy(
         retry=tenacity.retry_if_exception(_may_succeed_later),
-        wait=_growing_pause,
+        wait=_growing_from(pause),
         stop=tenacity.stop_after_attempt(attempts) | budget,
     )
     # What waits as asked is one try to what backs off, however often it was asked to.
@@ -78,8 +85,10 @@ def _log_pause(state: tenacity.RetryCallState) -> None:
     logger.info("the next request in %.1f s", state.upcoming_sleep)
 
 
-_doubling = tenacity.wait_exponential(multiplier=0.5, max=60)
+def _growing_from(pause: float) -> Callable[[tenacity.RetryCallState], float]:
+    doubling = tenacity.wait_exponential(multiplier=pause, max=max(pause, _MAX_GROWN))
 
+    def wait(state: tenacity.RetryCallState) -> float:
+        return doubling(state) * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret depends on it
 
-def _growing_pause(state: tenacity.RetryCallState) -> float:
-    return _doubling(state) * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret depends on it
+    return wait

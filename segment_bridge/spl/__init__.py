@@ -13,6 +13,7 @@ from segment_bridge.spl.expressions import (
     is_not_null,
     item,
     json_object,
+    length,
     position_of,
     text,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "is_not_null",
     "item",
     "json_object",
+    "length",
     "position_of",
     "text",
 ]

@@ -45,6 +45,10 @@ class Expression:
         """Compare the whole text with an SQL pattern: ``%`` any run, ``_`` any one character."""
         return _call("like", self, text(pattern))
 
+    def above(self, number: int) -> Expression:
+        """Ask for a number that is greater."""
+        return Expression(f"{self.text}>{number}", self.fields)
+
     def _join(self, operator: str, other: Expression) -> Expression:
         both = (e.text if e.joined_by in ("", operator) else f"({e.text})" for e in (self, other))
         return Expression(operator.join(both), self.fields | other.fields, operator)
@@ -63,6 +67,11 @@ def text(value: str) -> Expression:
 def is_not_null(expression: Expression) -> Expression:
     """Ask whether there is a value."""
     return _call("isnotnull", expression)
+
+
+def length(expression: Expression) -> Expression:
+    """Count the characters of a text."""
+    return _call("len", expression)
 
 
 def coalesce(*expressions: Expression) -> Expression:

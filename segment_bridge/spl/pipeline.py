@@ -41,6 +41,18 @@ class Pipeline:
         """Keep, of the rows with one value of the field, the earliest; drop rows without one."""
         return self._then(f"dedup {quoting.new_field(field)} sortby +_time")
 
+    def head(self, count: int) -> Pipeline:
+        """Keep the first rows, and search no further."""
+        return self._then(f"head {count}")
+
+    def lookup(self, table: str, *, match: tuple[str, str], output: tuple[str, str]) -> Pipeline:
+        """Look a value up, letter by letter; each pair is a field of the table and the field that it is in a row.
+
+        The search head does it itself: its search peers know no KV store.
+        """
+        pairs = (f"{quoting.new_field(column)} AS {quoting.new_field(name)}" for column, name in (match, output))
+        return self._then(f"lookup local=true {quoting.new_field(table)} {' OUTPUT '.join(pairs)}")
+
     def fields(self, *names: str) -> Pipeline:
         """Keep these fields and no others, Splunk's internal ones included."""
         return self._then(f"fields {','.join(map(quoting.new_field, names))}", "fields - _*")

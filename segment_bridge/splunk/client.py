@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
-from urllib.parse import quote
-from xml.etree.ElementTree import ParseError
 
-from splunklib import binding
-
-from segment_bridge.errors import ConfigurationError, FatalError
+from segment_bridge.errors import FatalError
+from segment_bridge.splunk import session
 from segment_bridge.splunk.stream import read_results
-from segment_bridge.splunk.transport import Body, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from segment_bridge.settings import SplunkSettings
+    from segment_bridge.splunk.transport import Body
     from segment_bridge.window import Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,23 +30,8 @@ class Splunk:
     """
 
     def __init__(self, settings: SplunkSettings) -> None:
-        _check_credentials(settings)
-        transport = Transport(settings)
-        self._path = binding.UrlEncoded(
-            f"/servicesNS/{quote(settings.owner, safe='')}/{quote(settings.app, safe='')}/search/v2/jobs/export",
-            skip_encode=True,
-        )
-        self._context = binding.Context(
-            handler=transport,
-            scheme=transport.scheme,
-            host=transport.host,
-            port=transport.port,
-            splunkToken=settings.token,
-            token=settings.session_key or None,
-            username=settings.username,
-            password=settings.password,
-            autologin=bool(settings.username and not settings.token),
-        )
+        self._path = session.path(settings.owner, settings.app, "search", "v2", "jobs", "export")
+        self._context = session.connect(settings)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +59,7 @@ class Splunk:
             yield from read_results(body)
 
     def _export(self, spl: str, window: Window) -> Body:
-        try:
+        with session.understood():
             body: Body = self._context.post(
                 self._path,
                 search=spl,
@@ -87,24 +68,7 @@ class Splunk:
                 output_mode="json",
                 preview="false",
             ).body
-        except binding.HTTPError:
-            # The only status that the transport leaves to the SDK.
-            raise ConfigurationError(
-                "Splunk answered 401 Unauthorized: check SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD"
-            ) from None
-        except UnicodeEncodeError:
-            raise ConfigurationError("the search, SPLUNK_USERNAME or SPLUNK_PASSWORD is not valid Unicode") from None
-        except (ParseError, LookupError, ValueError):
-            raise ConfigurationError("what answered the login is not Splunk's REST API: check SPLUNK_API_URL") from None
         return body
-
-
-def _check_credentials(settings: SplunkSettings) -> None:
-    if not (settings.token or settings.session_key or (settings.username and settings.password)):
-        raise ConfigurationError("Splunk needs SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD")
-    for name, secret in (("SPLUNK_TOKEN", settings.token), ("SPLUNK_SESSION_KEY", settings.session_key)):
-        if not re.fullmatch(r"[!-~]*", secret):
-            raise ConfigurationError(f"{name} holds a blank, a line end or another character that no token has")
 
 
 def _epoch(moment: datetime) -> str:

@@ -115,7 +115,9 @@ class Transport:
             elif response.status == HTTPStatus.UNAUTHORIZED:
                 body = io.BytesIO()
             else:
-                raise self._error(response)
+                error = self._error(response)
+                error.http_status = response.status
+                raise error
             return {"status": response.status, "reason": "", "headers": list(_cookies(response)), "body": body}
 
     def _connect(self) -> HTTPConnection:
@@ -125,9 +127,11 @@ class Transport:
 
     def _ask(self, connection: HTTPConnection, url: str, message: Mapping[str, Any]) -> HTTPResponse:
         """Send a request; no error is chained, as their texts can quote headers."""
-        path = self._prefix + urlsplit(url).path
+        asked = urlsplit(url)
+        path = self._prefix + asked.path + (f"?{asked.query}" if asked.query else "")
+        body = bytes(message.get("body", b""))
         try:
-            connection.request(message["method"], path, message["body"], _HEADERS | dict(message["headers"]))
+            connection.request(message["method"], path, body, _HEADERS | dict(message["headers"]))
             return connection.getresponse()
         except ssl.SSLCertVerificationError as error:
             raise ConfigurationError(

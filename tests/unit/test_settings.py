@@ -57,6 +57,27 @@ class TestEnvironment:
             assert (env.require("A"), env.get("A", "x")) == ("a", "a")
             assert (env.get("B"), env.get("B", "x"), env.get("C"), env.get("C", "x")) == ("", "x", "", "x")
 
+    @pytest.mark.parametrize("text", ["nothing", "0", "-1", "nan", "inf", "1 s"])
+    def test_what_is_no_time(self, text: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            Environment({"SPLUNK_TIMEOUT": text}).seconds("SPLUNK_TIMEOUT")
+        assert str(caught.value) == "SPLUNK_TIMEOUT is no time in seconds: write it as 30 or 0.5"
+
+    def test_times(self) -> None:
+        variables = {
+            "SPLUNK_TIMEOUT": "1",
+            "SEGMENT_TIMEOUT": "2.5",
+            "SEGMENT_BUDGET": "3",
+            "SEGMENT_BRIDGE_RETRY_PAUSE": "0.25",
+            "KUBERNETES_TIMEOUT": "4",
+        }
+        others = {"SEGMENT_WRITE_KEY": "key", "HOST_CONTEXT": "host", "MEMBER_CONTEXTS": "one"}
+        with Environment(SPLUNK | others | variables) as env:
+            segment = SegmentSettings.from_environment(env)
+            assert SplunkSettings.from_environment(env).timeout == 1.0
+            assert (segment.timeout, segment.budget, segment.pause) == (2.5, 3.0, 0.25)
+            assert KubernetesSettings.from_environment(env).timeout == 4.0
+
     def test_shows_no_values(self) -> None:
         assert SECRET not in repr(Environment(SPLUNK))
         assert SECRET not in missing(SPLUNK | {"SPLUNK_PASSWORD": SECRET})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 from fsspec.registry import known_implementations
 
-from segment_bridge.errors import ConfigurationError, FatalError
+from segment_bridge.errors import ConfigurationError, FatalError, RetryableError
 from segment_bridge.staging import Staging
 
 if TYPE_CHECKING:
@@ -101,6 +102,21 @@ class TestEveryStore:
             fail(staging, "a/b.json", OSError("No space"))
         assert get(staging, "a/b.json") == b"old"
         assert staging.names("") == ["a/b.json"]
+
+    @pytest.mark.parametrize(
+        ("number", "kind", "said"),
+        [
+            (errno.ENOSPC, RetryableError, "staging has not taken a/b.json (No space left on device): make room"),
+            (errno.EDQUOT, RetryableError, "staging has not taken a/b.json (Disk quota exceeded): make room"),
+            (errno.EROFS, ConfigurationError, "staging refuses a/b.json (Read-only file system): let this user"),
+            (errno.EACCES, ConfigurationError, "staging refuses a/b.json (Permission denied): let this user"),
+        ],
+    )
+    def test_no_room_and_no_right(self, staging: Staging, number: int, kind: type[Exception], said: str) -> None:
+        with pytest.raises(kind) as caught:
+            fail(staging, "a/b.json", OSError(number, os.strerror(number)))
+        assert str(caught.value).startswith(said)
+        assert staging.names("") == []
 
     def test_an_empty_file_is_a_file(self, staging: Staging) -> None:
         put(staging, "a.ndjson", b"")

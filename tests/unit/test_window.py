@@ -223,8 +223,8 @@ class TestDecide:
             (
                 ("2024-05-01T09:00:00Z", "2024-05-01T12:00:01Z"),
                 (
-                    "the window [2024-05-01T09:00:00Z, 2024-05-01T12:00:01Z) reaches beyond 2024-05-01T12:00:00Z, when the "
-                    "run was asked for: nothing is there yet"
+                    "the window [2024-05-01T09:00:00Z, 2024-05-01T12:00:01Z) reaches beyond 2024-05-01T12:00:00Z, "
+                    "when the run was asked for: nothing is there yet"
                 ),
             ),
             (

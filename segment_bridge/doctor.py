@@ -1,0 +1,199 @@
+"""Checks before a run, or after a bad one: each says what it saw, and where it failed what to do about it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from segment_bridge import canary, deep_fields, identity
+from segment_bridge.errors import BridgeError, ConfigurationError, IncompleteAnswer, RetryableError
+from segment_bridge.segment.transport import RefusedError, Transport
+from segment_bridge.splunk import Splunk, session
+from segment_bridge.splunk.transport import Transport as SplunkTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from segment_bridge.identity import IdentityMap
+    from segment_bridge.settings import SegmentSettings, SplunkSettings
+    from segment_bridge.staging import Staging
+    from segment_bridge.window import Window
+
+#: Seconds after which a check counts as failed for want of an answer.
+PATIENCE = 30.0
+#: The names of what is checked of Splunk, in this order.
+SPLUNK_CHECKS = (
+    "splunk reachable",
+    "splunk login",
+    "splunk search endpoint",
+    "splunk index",
+    "splunk deep fields",
+)
+_THERE = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+_INFO = "/services/server/info"
+_EMPTY_BATCH = b'{"batch":[]}'
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at; ``ok`` is None where it could not be checked, which is no failure of its own."""
+
+    name: str
+    ok: bool | None
+    told: str
+    #: What to do about it, where it failed.
+    advice: str = ""
+
+
+def check_splunk(settings: SplunkSettings, window: Window) -> Iterator[Check]:
+    """Check, each step on the ones before it, what searches over this window need."""
+    settings = replace(settings, timeout=min(settings.timeout, PATIENCE))
+    left = [*SPLUNK_CHECKS]
+    for step in (_reachable, _login):
+        name = left.pop(0)
+        try:
+            yield Check(name=name, ok=True, told=step(settings))
+        except BridgeError as error:
+            yield _failure(name, error)
+            yield from map(_not_checked, left)
+            return
+    with Splunk(settings) as splunk:
+        yield from _searches(splunk, settings.index, window)
+
+
+def check_map(name: str, make: Callable[[], IdentityMap]) -> Check:
+    """Make a map, and count it."""
+    name = f"map of {name}"
+    try:
+        made = make()
+        identity.require_usable(made, name.removeprefix("map of "))
+    except BridgeError as error:
+        return _failure(name, error)
+    told = f"{len(made.entries)} entries, {made.skipped} skipped, {made.collisions} collisions"
+    return Check(name=name, ok=True, told=told)
+
+
+def check_segment(settings: SegmentSettings) -> Check:
+    """Send a batch without events, which leaves nothing behind.
+
+    What Segment itself answers to one is not proven; 400 shows as well as 200 that it is there. A wrong write key
+    gets a 200 from it, so that no answer proves the key.
+    """
+    name = "segment reachable"
+    try:
+        transport = Transport(settings)
+    except ConfigurationError as error:
+        return _failure(name, error)
+    with contextlib.closing(transport):
+        answer, failure = transport.post(_EMPTY_BATCH, 0, min(settings.timeout, PATIENCE))
+    if failure and not isinstance(failure, RefusedError):
+        return _failure(name, failure)
+    told = f"answered {answer} to an empty batch, which does not prove that the write key is right"
+    return Check(name=name, ok=True, told=told)
+
+
+def check_staging(staging: Staging) -> Check:
+    """Write a file, read it back, and remove it."""
+    name, file, written = "staging writable", f"doctor-{secrets.token_hex(4)}.json", "written by the doctor"
+    try:
+        staging.write_json(file, written)
+        read = staging.read_json(file, str)
+        staging.remove(file)
+    except BridgeError as error:
+        return _failure(name, error)
+    except OSError as error:
+        return Check(
+            name=name,
+            ok=False,
+            told=f"{staging.uri()} cannot be written, read and cleared ({type(error).__name__})",
+            advice="check that the place exists, has space left, and lets this user write",
+        )
+    if read != written:
+        return Check(name=name, ok=False, told=f"{staging.uri()} gave back something else", advice="use another place")
+    return Check(name=name, ok=True, told=staging.uri())
+
+
+def _reachable(settings: SplunkSettings) -> str:
+    """Ask without credentials: whatever is answered, something is there."""
+    transport = SplunkTransport(settings)
+    url = f"{transport.scheme}://{transport.host}:{transport.port}"
+    try:
+        answer = transport(url + _INFO, {"method": "GET", "headers": []})
+    except BridgeError as error:
+        if error.http_status is None:
+            raise
+    else:
+        answer["body"].close()
+    return f"{transport.host}, port {transport.port}, answers"
+
+
+def _login(settings: SplunkSettings) -> str:
+    context = session.connect(settings)
+    with session.understood(), contextlib.closing(context.get(_INFO, output_mode="json").body) as body:
+        info = msgspec.json.decode(body.read())
+    with contextlib.suppress(LookupError, TypeError):
+        return f"the credentials are taken; Splunk {info['entry'][0]['content']['version']}"
+    return "the credentials are taken"
+
+
+def _searches(splunk: Splunk, index: str, window: Window) -> Iterator[Check]:
+    *_, endpoint, readable, deep = SPLUNK_CHECKS
+    try:
+        found = canary.holds_records(splunk, index, window)
+    except BridgeError as error:
+        # What is refused for its rights or its contents, or ends too early, has met an endpoint that is there.
+        if isinstance(error, IncompleteAnswer) or error.http_status in _THERE:
+            yield Check(name=endpoint, ok=True, told="version 2 answers")
+            yield _failure(readable, error)
+        else:
+            yield _failure(endpoint, error)
+            yield _not_checked(readable)
+        yield _not_checked(deep)
+        return
+    yield Check(name=endpoint, ok=True, told="version 2 answers")
+    if not found:
+        yield Check(
+            name=readable,
+            ok=False,
+            told=f"no audit record in {index} within {window}",
+            advice="check SPLUNK_INDEX, that the role may search it, and that the collector sends records",
+        )
+        yield _not_checked(deep)
+        return
+    yield Check(name=readable, ok=True, told=f"{index} holds audit records within {window}")
+    try:
+        yield _deep(deep, deep_fields.compare(splunk, index, window))
+    except BridgeError as error:
+        yield _failure(deep, error)
+
+
+def _deep(name: str, seen: deep_fields.Seen) -> Check:
+    if not seen.records:
+        return Check(name=name, ok=None, told=f"not checked: no record is larger than {deep_fields.LARGE:,} characters")
+    if seen.missing:
+        return Check(
+            name=name,
+            ok=False,
+            told=f"of {seen.records} large records, Splunk does not extract: {', '.join(seen.missing)}",
+            advice="raise maxchars and limit in [kv], and extraction_cutoff in [spath], of Splunk's limits.conf",
+        )
+    return Check(name=name, ok=True, told=f"extracted from each of {seen.records} large records")
+
+
+def _failure(name: str, error: BridgeError) -> Check:
+    told, advice = str(error), ""
+    match error:
+        case IncompleteAnswer():
+            advice = "look at the search's job in Splunk, and search again"
+        case ConfigurationError() | RetryableError():
+            # Their messages end with the next step.
+            told, _, advice = told.rpartition(": ")
+    return Check(name=name, ok=False, told=told or str(error), advice=advice if told else "check the settings")
+
+
+def _not_checked(name: str) -> Check:
+    return Check(name=name, ok=None, told="not checked: what it needs has failed")

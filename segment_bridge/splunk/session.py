@@ -1,0 +1,70 @@
+"""A session of Splunk's REST API: who asks, where things lie, and what the SDK's errors mean."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.etree.ElementTree import ParseError
+
+from splunklib import binding
+
+from segment_bridge.errors import ConfigurationError
+from segment_bridge.splunk.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_bridge.settings import SplunkSettings
+
+
+def connect(settings: SplunkSettings) -> binding.Context:
+    """Return the SDK's context; it connects when first asked, and logs in again when its session has expired.
+
+    Raises :class:`ConfigurationError` for settings with which Splunk cannot be asked.
+    """
+    _check_credentials(settings)
+    transport = Transport(settings)
+    return binding.Context(
+        handler=transport,
+        scheme=transport.scheme,
+        host=transport.host,
+        port=transport.port,
+        splunkToken=settings.token,
+        token=settings.session_key or None,
+        username=settings.username,
+        password=settings.password,
+        autologin=bool(settings.username and not settings.token),
+    )
+
+
+def path(owner: str, app: str, *parts: str) -> str:
+    """Return the path of an endpoint, as one user sees one app."""
+    quoted = "/".join(quote(part, safe="") for part in (owner, app, *parts))
+    encoded: str = binding.UrlEncoded(f"/servicesNS/{quoted}", skip_encode=True)
+    return encoded
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turn what the SDK raises of its own accord into the error that says what to do."""
+    try:
+        yield
+    except binding.HTTPError:
+        # The only status that the transport leaves to the SDK.
+        raise ConfigurationError(
+            "Splunk answered 401 Unauthorized: check SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD"
+        ) from None
+    except UnicodeEncodeError:
+        raise ConfigurationError("the search, SPLUNK_USERNAME or SPLUNK_PASSWORD is not valid Unicode") from None
+    except (ParseError, LookupError, ValueError):
+        raise ConfigurationError("what answered the login is not Splunk's REST API: check SPLUNK_API_URL") from None
+
+
+def _check_credentials(settings: SplunkSettings) -> None:
+    if not (settings.token or settings.session_key or (settings.username and settings.password)):
+        raise ConfigurationError("Splunk needs SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD")
+    for name, secret in (("SPLUNK_TOKEN", settings.token), ("SPLUNK_SESSION_KEY", settings.session_key)):
+        if not re.fullmatch(r"[!-~]*", secret):
+            raise ConfigurationError(f"{name} holds a blank, a line end or another character that no token has")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ def environment(
         # SQLite's own patience ends after 5 s, which is too little where several processes write.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sandbox.deployment.SQLITE",
         "PYTHONPATH": str(PROJECT),
+        # Where Airflow's own processes look for the command that starts them.
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
     }
 
 

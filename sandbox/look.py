@@ -29,9 +29,16 @@ def up(folder: Path, address: tuple[str, int], console: Console) -> None:
     coming = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     demo.write(generate(Plan(users=60, hours=_HOURS, start=coming - timedelta(hours=_HOURS))), folder)
     started = folder / "started.json"
-    stand_ins = subprocess.Popen(  # noqa: S603 - our own
-        demo.serve_command(folder), cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    with (folder / "stand-ins.log").open("w") as log:
+        stand_ins = subprocess.Popen(  # noqa: S603 - our own
+            demo.serve_command(folder),
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
     _remember(started, stand_ins=stand_ins.pid)
     addresses = json.loads(stand_ins.stdout.readline() if stand_ins.stdout else "")
     home = folder / "airflow"

@@ -35,7 +35,7 @@ class Airflow:
 
     def call(self, method: str, path: str, body: Json | None = None, *, timeout: float = 60) -> Json:
         """Ask the REST API below ``/api/v2``; raises requests.HTTPError for a refusal, with what it says."""
-        token = requests.post(f"{self.url}/auth/token", json={}, timeout=timeout).json()["access_token"]
+        token = requests.get(f"{self.url}/auth/token", timeout=timeout).json()["access_token"]
         answer = requests.request(
             method,
             f"{self.url}/api/v2{path}",
@@ -61,20 +61,30 @@ def start(environment: Mapping[str, str], home: Path, port: int) -> Airflow:
             [sys.executable, "-m", "airflow", "standalone"],
             cwd=PROJECT,
             env={**environment, **_addresses(url, port), "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"},
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     airflow = Airflow(url, process.pid)
+    try:
+        _await_health(process, airflow)
+        _make_pools(airflow)
+    except BaseException as error:
+        stop(process.pid)
+        tail = "\n".join(log.read_text().splitlines()[-30:])
+        raise RuntimeError(f"Airflow does not start; the end of {log}:\n{tail}") from error
+    return airflow
+
+
+def _await_health(process: subprocess.Popen[bytes], airflow: Airflow) -> None:
     deadline = time.monotonic() + _START
-    while time.monotonic() < deadline and process.poll() is None:
-        if _healthy(url):
-            _make_pools(airflow)
-            return airflow
+    while not _healthy(airflow.url):
+        if process.poll() is not None:
+            raise ChildProcessError(f"it ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it is not healthy after {_START:g} s")
         time.sleep(0.5)
-    stop(process.pid)
-    tail = "\n".join(log.read_text().splitlines()[-30:])
-    raise RuntimeError(f"Airflow does not start; the end of {log}:\n{tail}")
 
 
 def stop(pid: int) -> None:

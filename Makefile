@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo up down test lint types unit system soak bench golden lock clean
+.PHONY: help demo up down test lint types unit system faults soak reliability bench golden lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,7 +21,7 @@ up: $(READY) ## Leave Airflow and the stand-ins running for a look, with the DAG
 down: ## Stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m sandbox down
 
-test: lint types unit system ## Everything a change has to pass
+test: lint types unit system faults ## Everything a change has to pass
 
 lint: $(READY) ## Style, formatting, and which module may import which
 	$(BIN)/ruff check
@@ -36,6 +36,15 @@ unit: $(READY) ## Tests of one module or stage each, properties included
 
 system: $(READY) ## Tests of the whole: DAG, command line, stand-ins, other people's clients
 	$(BIN)/pytest tests/airflow tests/system
+
+faults: $(READY) ## Tests of the command line under faults of whatever it depends on
+	$(BIN)/pytest tests/faults
+
+soak: $(READY) ## Tests that take minutes: much traffic, faults at random
+	$(BIN)/pytest tests/faults -m soak
+
+reliability: $(READY) ## Try every fault, and write docs/reliability.md
+	$(BIN)/python -m tests.faults.report
 
 golden: $(READY) ## Rewrite the searches that the tests compare with; read the difference before you commit it
 	$(BIN)/python -m tests.unit.golden.update

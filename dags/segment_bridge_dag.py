@@ -15,6 +15,7 @@ from segment_bridge_airflow.operators import (
     CloseBooksOperator,
     ConvertResultsOperator,
     DeliverBatchesOperator,
+    DoubtSilenceOperator,
     ExpireRunsOperator,
     MapUsersOperator,
     MapWorkspacesOperator,
@@ -57,6 +58,7 @@ with DAG(
     search = SearchJourneyOperator.partial(
         task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
     ).expand(journey=begin.output)
+    doubt_silence = DoubtSilenceOperator(task_id="doubt_silence", pool="splunk", doc_md=manual.DOUBT_SILENCE)
     convert = ConvertResultsOperator(
         task_id="convert",
         most_groups=100,
@@ -79,5 +81,6 @@ with DAG(
     map_users >> share_users >> search >> convert >> deliver >> close
     [map_users, map_workspaces] >> convert
     [map_users, map_workspaces] >> publish
+    search >> doubt_silence >> close
     [begin, convert] >> close
     begin >> expire

@@ -51,7 +51,7 @@ def environment(
         **own,
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()},
         "AIRFLOW_VAR_SEGMENT_BRIDGE": json.dumps(
-            {"staging": (home / "staging").as_uri(), "member_connections": [*members]} | (settings or {})
+            {"staging": (home / "staging").as_uri(), "member_connections": [*members], **(settings or {})}
         ),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),

@@ -27,24 +27,25 @@ def close(run: Staging, key: str) -> Report:
         for journey in plan.journeys
     }
     every = total(counted)
+    maps = {
+        name: run.read_json(layout.map_summary(name), MapBooks)
+        for name in (layout.USERS, layout.WORKSPACES)
+        if run.exists(layout.map_summary(name))
+    }
     imbalances = tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance()))
-    holes = _holes(plan)
-    shortfalls = _shortfalls(plan, every)
+    grave = _silence(run) + _holes(plan)
+    doubtful = _shortfalls(plan, every) + _stand_ins(maps)
     report = Report(
         run=key,
         plan=plan,
         journeys=counted,
         total=every,
-        maps={
-            name: run.read_json(layout.map_summary(name), MapBooks)
-            for name in (layout.USERS, layout.WORKSPACES)
-            if run.exists(layout.map_summary(name))
-        },
+        maps=maps,
         balanced=not imbalances,
         coverage=round(every.coverage, 4),
-        problems=_unfinished(run, plan) + problems(counted) + holes,
-        warnings=shortfalls + _repeats(plan, every),
-        alarms=imbalances + holes + shortfalls,
+        problems=_unfinished(run, plan) + problems(counted) + grave,
+        warnings=doubtful + _repeats(plan, every),
+        alarms=imbalances + grave + doubtful,
         samples=_samples(run, plan) if plan.dry_run else {},
     )
     run.write_json(layout.REPORT, report)
@@ -73,6 +74,16 @@ def _holes(plan: Plan) -> tuple[str, ...]:
     return (
         f"no run has covered {plan.hole.window}, and none will by itself: backfill it while Splunk has the records",
     )
+
+
+def _silence(run: Staging) -> tuple[str, ...]:
+    if not run.exists(layout.SILENCE) or not run.read_json(layout.SILENCE, bool):
+        return ()
+    return ("the source is silent: the window holds no audit record at all; check the index, and what feeds it",)
+
+
+def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:
+    return tuple(f"the map of {name}: {one.stands_in}" for name, one in maps.items() if one.stands_in)
 
 
 def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:

@@ -105,6 +105,14 @@ def admit(
     return Admitted(made.entries, Accept())
 
 
+def stand_in(root: Staging, name: str, *, reason: str, now: datetime, limits: Limits | None = None) -> Admitted | None:
+    """Return the last good map of this name where none could be made; None where there is none young enough."""
+    last = read_last_good(root, name)
+    if last is None or (age := now - last.made_at) > (limits or Limits()).oldest:
+        return None
+    return Admitted(last.entries, UseLastGood(f"{reason}; the last good map, {_hours(age)} old, stands in"))
+
+
 def read_last_good(root: Staging, name: str) -> LastGood | None:
     """Return the map of this name that was good last, if there is one."""
     file = layout.last_good(name)

@@ -3,6 +3,7 @@
 ::
 
     plan.json                      what the run is about
+    silence.json                   true if the window holds no audit record at all; there only if nothing was found
     maps/users.json                and maps/workspaces.json, with a NAME.summary.json of each
     results/JOURNEY.ndjson         a complete answer of Splunk, its lines as they came
     rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
     from segment_bridge.staging import Staging
 
 PLAN = "plan.json"
+#: Whether there was anything at all to be found; there where no journey found anything.
+SILENCE = "silence.json"
 REPORT = "report.json"
 REDRIVES = "redrives"
 USERS = "users"
 WORKSPACES = "workspaces"
+
+
+def run_of(root: Staging, key: str) -> Staging:
+    """Return a run's folder."""
+    return root.folder("runs").folder(key)
 
 
 def map_file(name: str) -> str:

@@ -8,31 +8,23 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from segment_bridge import batch, books, closing, identity, layout, watermark
+from segment_bridge import batch, books, canary, closing, layout, mapping, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import RetryableError
-from segment_bridge.events import IdentityMode, Rejection
+from segment_bridge.events import Rejection
 from segment_bridge.plan import Plan
-from segment_bridge.report import MapBooks, Report
 from segment_bridge.segment.outcome import MisconfiguredError
 from segment_bridge.window import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from segment_bridge.catalog import Journey
     from segment_bridge.events import TrackEvent
-    from segment_bridge.identity import IdentityMap
-    from segment_bridge.kubernetes import Cluster
+    from segment_bridge.report import Report
     from segment_bridge.segment import Outcome, Segment
-    from segment_bridge.settings import SplunkSettings
     from segment_bridge.splunk import Splunk
     from segment_bridge.staging import Staging
-
-
-def run_of(root: Staging, key: str) -> Staging:
-    """Return a run's folder."""
-    return root.folder("runs").folder(key)
 
 
 def begin(run: Staging, plan: Plan) -> None:
@@ -44,36 +36,6 @@ def begin(run: Staging, plan: Plan) -> None:
 def plan_of(run: Staging) -> Plan:
     """Return what the run is about."""
     return run.read_json(layout.PLAN, Plan)
-
-
-def map_users(run: Staging, host: Cluster) -> MapBooks:
-    """Stage the map from user names to SSO IDs."""
-    return _stage_map(run, layout.USERS, identity.user_map(host.user_signups()))
-
-
-def map_workspaces(run: Staging, members: Iterable[Cluster]) -> MapBooks:
-    """Stage the map from namespaces to workspaces, of all member clusters; a later one wins."""
-    made = identity.workspace_map(member.tenant_namespaces() for member in members)
-    return _stage_map(run, layout.WORKSPACES, made)
-
-
-def share_users(run: Staging, settings: Callable[[], SplunkSettings]) -> None:
-    """Put the map of users into Splunk, if that is where this run resolves them."""
-    if plan_of(run).identity is IdentityMode.SPLUNK_LOOKUP:
-        from segment_bridge.splunk import KvStore  # noqa: PLC0415 - not every run needs it
-
-        with KvStore(settings()) as store:
-            store.publish_users(_read_map(run, layout.USERS))
-
-
-def publish(run: Staging, cluster: Cluster, namespace: str) -> list[str]:
-    """Publish both maps as ConfigMaps; return the names of those that have changed."""
-    changed = []
-    for name, config_map in ((layout.USERS, "uid-map"), (layout.WORKSPACES, "ws-map")):
-        data = {f"{config_map}.json": identity.to_json(_read_map(run, name)).decode()}
-        if cluster.publish(namespace, config_map, data):
-            changed.append(config_map)
-    return changed
 
 
 def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk) -> int:
@@ -92,12 +54,20 @@ def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk) -> int
     return found
 
 
+def doubt_silence(run: Staging, *, index: str, splunk: Splunk) -> None:
+    """Where all journeys have answers and none found anything, ask whether there was anything to be found at all."""
+    plan = plan_of(run)
+    answers = [layout.results(journey) for journey in plan.journeys]
+    if all(run.exists(name) and not _any_result(run, name) for name in answers):
+        run.write_json(layout.SILENCE, not canary.holds_records(splunk, index, plan.window))
+
+
 def convert_results(run: Staging) -> list[str]:
     """Turn all answers that are staged into batches; return the names of the batches.
 
     A journey whose search failed has no answer; it keeps none of the others back.
     """
-    maps = identity.Maps(users=_read_map(run, layout.USERS), workspaces=_read_map(run, layout.WORKSPACES))
+    maps = mapping.read(run)
     plan = plan_of(run)
     names: list[str] = []
     for journey in plan.journeys:
@@ -150,7 +120,7 @@ def deliver_all(run: Staging, batches: Sequence[str], segment: Segment) -> int:
 
 def close(root: Staging, key: str) -> Report:
     """Count what lies in staging, stage the report and return it; what a scheduled run covers is covered then."""
-    report = closing.close(run_of(root, key), key)
+    report = closing.close(layout.run_of(root, key), key)
     plan = report.plan
     if plan.kind is Kind.SCHEDULED and not plan.dry_run and closing.covers(report):
         watermark.advance(root, plan.span.end, key)
@@ -163,18 +133,9 @@ def groups(batches: Sequence[str], most: int) -> list[list[str]]:
     return [list(batches[n * len(batches) // count : (n + 1) * len(batches) // count]) for n in range(count)]
 
 
-def _stage_map(run: Staging, name: str, made: IdentityMap) -> MapBooks:
-    identity.require_usable(made, name)
-    with run.write(layout.map_file(name)) as file:
-        file.write(identity.to_json(made.entries))
-    summary = MapBooks(entries=len(made.entries), skipped=made.skipped, collisions=made.collisions)
-    run.write_json(layout.map_summary(name), summary)
-    return summary
-
-
-def _read_map(run: Staging, name: str) -> dict[str, str]:
-    with run.read(layout.map_file(name)) as file:
-        return identity.read_map(file.read(), layout.map_file(name))
+def _any_result(run: Staging, name: str) -> bool:
+    with run.read(name) as lines:
+        return any(map(books.has_result, lines))
 
 
 def _accepted(made: Iterable[TrackEvent | Rejection], rejected: IO[bytes]) -> Iterator[bytes]:

@@ -59,6 +59,8 @@ class MapBooks(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     skipped: int
     collisions: int
+    #: Why it is the last good map that stands in; empty where it is not.
+    stands_in: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,9 @@ def cluster(conn_id: str) -> Cluster:
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415
     from kubernetes.client import Configuration  # noqa: PLC0415
 
-    return Cluster(KubernetesHook(conn_id=conn_id, client_configuration=Configuration()).get_conn(), conn_id)
+    configuration = Configuration()
+    configuration.retries = False  # the task's own retries ask again, and say so
+    return Cluster(KubernetesHook(conn_id=conn_id, client_configuration=configuration).get_conn(), conn_id)
 
 
 def _require(connection: Connection, *fields: str) -> None:

@@ -7,9 +7,9 @@ Every hour, the user journeys of the last hours are searched in Splunk, turned i
 Segment. What was delivered before, Segment recognizes by its messageId.
 
 ```
-begin ─┬─ map_users ──────┬─ share_users ── search (each journey) ──┐
-       │                  ├─ publish                                ├─ convert ── deliver (each group) ── close
-       ├─ map_workspaces ─┴─────────────────────────────────────────┘
+begin ─┬─ map_users ──────┬─ share_users ── search (each journey) ─┬─ doubt_silence ─────────────────┐
+       │                  ├─ publish                               ├─ convert ── deliver (each group) ┴─ close
+       ├─ map_workspaces ─┴────────────────────────────────────────┘
        └─ expire
 ```
 
@@ -31,7 +31,10 @@ Decides the window and the journeys, and clears what an earlier try of this run 
 MAP_USERS = """
 Reads from the host cluster's UserSignups which user name belongs to which SSO ID.
 
-**Fails** if the cluster cannot be read: check the connection `kubernetes_host`, the rights of its credentials to list
+If the cluster cannot be read, or its map is much smaller than the last good one, the last good one stands in for a
+day, and somebody is told.
+
+**Fails** if none can: check the connection `kubernetes_host`, the rights of its credentials to list
 `usersignups.toolchain.dev.openshift.com`, and the cluster itself.
 """
 
@@ -61,6 +64,13 @@ Asks Splunk for one journey's results, and takes them only if the answer is prov
 **Fails** at once for credentials, rights and SPL that Splunk refuses: check the connection `splunk_default`. It fails
 after its retries if Splunk cannot be reached or never answers completely; the message names the rule that the answer
 broke, and Splunk's job inspector shows why. The other journeys are delivered all the same.
+"""
+
+DOUBT_SILENCE = """
+Where no journey found anything, asks Splunk whether the window holds any audit record at all. If it holds none, the
+source is silent: `close` fails, and somebody is told.
+
+**Fails** as `search` does. It is skipped over where a journey failed.
 """
 
 CONVERT = """

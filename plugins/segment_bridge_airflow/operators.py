@@ -8,11 +8,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import msgspec
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from segment_bridge import catalog, housekeeping, layout, line
+from segment_bridge import catalog, housekeeping, layout, line, mapping
 from segment_bridge.errors import ConfigurationError, FatalError
 from segment_bridge_airflow import alerts, settings
 from segment_bridge_airflow.hooks import SegmentHook, SplunkHook, cluster
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
+
+    from segment_bridge.report import MapBooks
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +65,9 @@ class MapUsersOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> dict[str, int]:
         """Return the map's figures."""
-        return _figures(self, context, line.map_users(staging_of(context), cluster(self.conn_id)))
+        root, key = root_of(settings.read()), key_of(context)
+        books = mapping.map_users(root, key, cluster(self.conn_id), last_try=_last_try(context))
+        return _figures(self, context, books)
 
 
 class MapWorkspacesOperator(BaseOperator):
@@ -73,8 +76,10 @@ class MapWorkspacesOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> dict[str, int]:
         """Return the map's figures."""
-        members = [cluster(conn_id) for conn_id in settings.read().member_connections]
-        return _figures(self, context, line.map_workspaces(staging_of(context), members))
+        own = settings.read()
+        members = [cluster(conn_id) for conn_id in own.member_connections]
+        books = mapping.map_workspaces(root_of(own), key_of(context), members, last_try=_last_try(context))
+        return _figures(self, context, books)
 
 
 class ShareUsersOperator(BaseOperator):
@@ -87,7 +92,7 @@ class ShareUsersOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> None:
         """Return nothing."""
-        line.share_users(staging_of(context), SplunkHook(self.conn_id).settings)
+        mapping.share_users(staging_of(context), SplunkHook(self.conn_id).settings)
 
 
 class PublishMapsOperator(BaseOperator):
@@ -101,7 +106,7 @@ class PublishMapsOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Return the names of the ConfigMaps that have changed."""
         namespace = settings.read().publish_namespace
-        return line.publish(staging_of(context), cluster(self.conn_id), namespace) if namespace else []
+        return mapping.publish(staging_of(context), cluster(self.conn_id), namespace) if namespace else []
 
 
 class SearchJourneyOperator(BaseOperator):
@@ -122,6 +127,21 @@ class SearchJourneyOperator(BaseOperator):
         hook = SplunkHook(self.conn_id)
         with hook.get_conn() as splunk:
             return line.search(staging_of(context), journey, index=hook.settings().index, splunk=splunk)
+
+
+class DoubtSilenceOperator(BaseOperator):
+    """Where no journey found anything, ask whether there was anything to be found at all."""
+
+    def __init__(self, *, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+
+    @failing_at_once
+    def execute(self, context: Context) -> None:
+        """Return nothing."""
+        hook = SplunkHook(self.conn_id)
+        with hook.get_conn() as splunk:
+            line.doubt_silence(staging_of(context), index=hook.settings().index, splunk=splunk)
 
 
 class ConvertResultsOperator(BaseOperator):
@@ -197,9 +217,15 @@ def label(batches: list[str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _figures(task: BaseOperator, context: Context, books: msgspec.Struct) -> dict[str, int]:
-    figures: dict[str, int] = msgspec.to_builtins(books)
+def _last_try(context: Context) -> bool:
+    return context["ti"].try_number > context["ti"].max_tries
+
+
+def _figures(task: BaseOperator, context: Context, books: MapBooks) -> dict[str, int]:
+    figures = {"entries": books.entries, "skipped": books.skipped, "collisions": books.collisions}
     _tell(task, context, **figures)
+    if books.stands_in:
+        task.log.error("the last good map is used: %s", books.stands_in)
     return figures
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import ObjectStoragePath
 
-from segment_bridge import catalog, line, watermark
+from segment_bridge import catalog, layout, watermark
 from segment_bridge.plan import Plan
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind, decide
@@ -31,7 +31,7 @@ def root_of(settings: BridgeSettings) -> Staging:
 
 def staging_of(context: Context) -> Staging:
     """Return the run's own folder."""
-    return line.run_of(root_of(read()), key_of(context))
+    return layout.run_of(root_of(read()), key_of(context))
 
 
 def plan_of(context: Context) -> Plan:

@@ -98,18 +98,18 @@ def redrive(
 
 def _chosen(root: Staging, every: list[Run], keys: tuple[str, ...]) -> list[Run]:
     """Return the closed runs of these keys; all of them where there are no keys."""
-    from segment_bridge import line, redrive  # noqa: PLC0415 - start-up
+    from segment_bridge import layout, redrive  # noqa: PLC0415 - start-up
 
     closed = redrive.to_be_redriven(every)
     if not keys:
         return closed
     by_folder = {run.folder: run for run in closed}
-    unknown = [key for key in keys if line.run_of(root, key) not in by_folder]
+    unknown = [key for key in keys if layout.run_of(root, key) not in by_folder]
     if unknown:
         raise ConfigurationError(
             f"no closed run that was to send is named {', '.join(unknown)}: the runs' reports tell their names"
         )
-    return [by_folder[line.run_of(root, key)] for key in dict.fromkeys(keys)]
+    return [by_folder[layout.run_of(root, key)] for key in dict.fromkeys(keys)]
 
 
 def _maps(clusters: KubernetesSettings | None, users: BinaryIO | None, workspaces: BinaryIO | None) -> Maps | None:

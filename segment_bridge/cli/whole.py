@@ -12,7 +12,7 @@ import click
 
 from segment_bridge import catalog
 from segment_bridge.cli.options import environment, settings_options, window_options
-from segment_bridge.cli.retrying import retrying
+from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
 
@@ -57,11 +57,11 @@ def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_
     start, end = (f"{moment:%Y%m%dT%H%M%SZ}" for moment in (window.start, window.end))
     key = f"cli__{start}__{end}__{secrets.token_hex(4)}"
     root = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge"))
-    folder = line.run_of(root, key)
+    folder = layout.run_of(root, key)
     journeys = tuple(journey.name for journey in chosen)
     plan = Plan(span=Span.of(window), journeys=journeys, dry_run=dry_run, message_id_prefix=message_id_prefix)
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        carrying = _Carrying(folder, bar, splunk, clusters, segment)
+        carrying = _Carrying(root, key, bar, splunk, clusters, segment)
         stopped = carrying.carry(plan, chosen)
     report = line.close(root, key)
     _print_report(report, Console())
@@ -75,7 +75,8 @@ def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_
 class _Carrying:
     """The steps of one run, with what each needs; without ``segment`` nothing is sent."""
 
-    folder: Staging
+    root: Staging
+    key: str
     bar: Progress
     splunk: SplunkSettings
     clusters: KubernetesSettings
@@ -100,8 +101,15 @@ class _Carrying:
             return error
         return None
 
+    @property
+    def folder(self) -> Staging:
+        """Where this run's files lie."""
+        from segment_bridge import layout  # noqa: PLC0415 - start-up
+
+        return layout.run_of(self.root, self.key)
+
     def _map(self) -> None:
-        from segment_bridge import line  # noqa: PLC0415 - start-up
+        from segment_bridge import mapping  # noqa: PLC0415 - start-up
         from segment_bridge.kubernetes import Cluster  # noqa: PLC0415 - start-up
 
         host, *members = (
@@ -109,24 +117,26 @@ class _Carrying:
             for context in (self.clusters.host_context, *self.clusters.member_contexts)
         )
         with self._step("maps", 2) as advance:
-            retrying()(line.map_users, self.folder, host)
+            _until_last_try(lambda last: mapping.map_users(self.root, self.key, host, last_try=last))
             advance()
-            retrying()(line.map_workspaces, self.folder, members)
+            _until_last_try(lambda last: mapping.map_workspaces(self.root, self.key, members, last_try=last))
             advance()
 
     def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up
         from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
 
+        index = self.splunk.index
         with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
             for journey in journeys:
                 try:
-                    retrying()(line.search, self.folder, journey, index=self.splunk.index, splunk=splunk)
+                    retrying()(line.search, self.folder, journey, index=index, splunk=splunk)
                 except ConfigurationError:
                     raise
                 except BridgeError as error:
                     click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
                 advance()
+            retrying()(line.doubt_silence, self.folder, index=index, splunk=splunk)
 
     def _deliver(self, batches: list[str], settings: SegmentSettings) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up
@@ -141,6 +151,13 @@ class _Carrying:
         task = self.bar.add_task(name, total=total)
         yield lambda: self.bar.advance(task)
         self.bar.update(task, completed=total)
+
+
+def _until_last_try(make: Callable[[bool], object]) -> None:
+    """Try as often as anything is tried, saying each time whether it is the last one."""
+    for attempt in retrying():
+        with attempt:
+            make(attempt.retry_state.attempt_number == ATTEMPTS)
 
 
 def _print_report(report: Report, console: Console) -> None:

@@ -65,6 +65,11 @@ class Cluster:
         _load(configuration, settings.kubeconfig or DEFAULT_KUBECONFIG, context)
         return cls(ApiClient(configuration), context, page_size=settings.page_size, timeout=settings.timeout)
 
+    @property
+    def address(self) -> str:
+        """Where the cluster's API server is."""
+        return str(self._api_client.configuration.host)
+
     def user_signups(self) -> Iterator[dict[str, Any]]:
         """Yield the host operator's UserSignups as JSON objects, reduced to what makes up the user map."""
         return self._list("UserSignups", _SIGNUPS)

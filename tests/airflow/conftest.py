@@ -98,7 +98,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     traffic = generate(PLAN)
     traffic.clusters.write(folder / "clusters")
-    (folder / "audit.log").write_bytes(b"".join(traffic.records()))
+    noise = {"auditID": "noise", "verb": "get", "requestReceivedTimestamp": "2026-03-01T11:00:00Z"}
+    (folder / "audit.log").write_bytes(b"".join(traffic.records()) + json.dumps(noise).encode())
     splunk = Breakable(create_app(AuditLog.from_files([folder / "audit.log"])))
     clusters = kubernetes.Clusters.from_folder(folder / "clusters")
     with serving(splunk) as splunk_url, serving(kubernetes.create_app(clusters)) as kubernetes_url:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: The traffic's end, and with it the whole of the traffic in the window.
 WHOLE = "2026-01-05T12:00:00Z"
+#: A window whose only record is of no journey.
+NOISE = "2026-03-01T12:00:00Z"
+REPEATS = "events are older than the 24 hours for which Segment recognizes repeats: what was sent before counts twice"
 NAMES = [journey.name for journey in JOURNEYS]
 
 
@@ -55,10 +58,19 @@ def test_the_dag_sends_byte_for_byte_what_the_command_line_sends(airflow: Airflo
         journey.name: (due["matching"], due["events"], due["rejected"], 0) for journey, due in expected.items()
     }
     assert run.report["problems"] == []
+    assert run.report["warnings"] == [REPEATS]
+
+
+def test_a_silent_source_is_no_empty_success(airflow: Airflow) -> None:
+    run = airflow.run("2026-03-10T12:00:00Z")
+    told = "the source is silent: the window holds no audit record at all; check the index, and what feeds it"
+
+    assert run.state == "failed"
+    assert (run.report["problems"], run.report["alarms"]) == ([told], [told])
 
 
 def test_a_window_without_any_result_is_a_success_with_an_empty_report(airflow: Airflow) -> None:
-    run = airflow.run("2026-03-01T12:00:00Z")
+    run = airflow.run(NOISE)
 
     assert run.state == "success"
     assert {name: books(run.report, name) for name in NAMES} == {name: (0, 0, {}, 0) for name in NAMES}

@@ -192,7 +192,7 @@ def test_a_dry_run_does_everything_but_send(world: World, tmp_path: Path) -> Non
     (report,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/report.json"))
 
     assert done.code == 0, done.err
-    assert (report["dry_run"], report["total"]["sent"], report["problems"]) == (True, 0, [])
+    assert (report["plan"]["dry_run"], report["total"]["sent"], report["problems"]) == (True, 0, [])
     assert report["total"]["withheld"] == sum(j["events"] for j in world.traffic.manifest["journeys"].values())
 
 

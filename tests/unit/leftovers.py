@@ -96,7 +96,7 @@ def stage(
     closed: bool = True,
 ) -> Run:
     """Carry results through the line; without ``segment`` nothing is sent."""
-    folder = line.run_of(root, key)
+    folder = layout.run_of(root, key)
     plan = Plan(
         span=Span(end - timedelta(hours=4), end), journeys=(JOURNEY,), message_id_prefix=prefix, dry_run=dry_run
     )

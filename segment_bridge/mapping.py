@@ -1,0 +1,110 @@
+"""The maps of a run: made from the clusters, let through a gate, staged, and handed on to others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from segment_bridge import gate, identity, layout
+from segment_bridge.errors import BridgeError, RetryableError
+from segment_bridge.events import IdentityMode
+from segment_bridge.plan import Plan
+from segment_bridge.report import MapBooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from segment_bridge.identity import IdentityMap
+    from segment_bridge.kubernetes import Cluster
+    from segment_bridge.settings import SplunkSettings
+    from segment_bridge.staging import Staging
+
+#: The ConfigMaps in which others find the maps.
+CONFIG_MAPS = {layout.USERS: "uid-map", layout.WORKSPACES: "ws-map"}
+
+
+def map_users(root: Staging, key: str, host: Cluster, *, last_try: bool = True) -> MapBooks:
+    """Stage the map from user names to SSO IDs.
+
+    Where the cluster cannot be read, or its map does not pass the gate, the last good map stands in, if it is young
+    enough; before the ``last_try`` what may succeed later is raised instead.
+    """
+    return _stage(root, key, layout.USERS, [host], lambda: identity.user_map(host.user_signups()), last_try=last_try)
+
+
+def map_workspaces(root: Staging, key: str, members: Sequence[Cluster], *, last_try: bool = True) -> MapBooks:
+    """Stage the map from namespaces to workspaces, of all member clusters; a later one wins.
+
+    The last good map stands in as for :func:`map_users`.
+    """
+
+    def make() -> IdentityMap:
+        return identity.workspace_map(member.tenant_namespaces() for member in members)
+
+    return _stage(root, key, layout.WORKSPACES, members, make, last_try=last_try)
+
+
+def read(run: Staging) -> identity.Maps:
+    """Read both maps of a run."""
+    return identity.Maps(users=_read(run, layout.USERS), workspaces=_read(run, layout.WORKSPACES))
+
+
+def share_users(run: Staging, settings: Callable[[], SplunkSettings]) -> None:
+    """Put the map of users into Splunk, if that is where this run resolves them."""
+    if run.read_json(layout.PLAN, Plan).identity is IdentityMode.SPLUNK_LOOKUP:
+        from segment_bridge.splunk import KvStore  # noqa: PLC0415 - not every run needs it
+
+        with KvStore(settings()) as store:
+            store.publish_users(_read(run, layout.USERS))
+
+
+def publish(run: Staging, cluster: Cluster, namespace: str) -> list[str]:
+    """Publish both maps as ConfigMaps; return the names of those that have changed."""
+    changed = []
+    for name, config_map in CONFIG_MAPS.items():
+        data = {f"{config_map}.json": identity.to_json(_read(run, name)).decode()}
+        if cluster.publish(namespace, config_map, data):
+            changed.append(config_map)
+    return changed
+
+
+def _stage(
+    root: Staging,
+    key: str,
+    name: str,
+    clusters: Sequence[Cluster],
+    make: Callable[[], IdentityMap],
+    *,
+    last_try: bool,
+) -> MapBooks:
+    # Only a map of the same clusters can be compared with, or stand in.
+    source = sha256("\n".join(cluster.address for cluster in clusters).encode()).hexdigest()[:8]
+    now, kept_as = datetime.now(UTC), f"{name}-{source}"
+    try:
+        made = make()
+    except BridgeError as error:
+        if isinstance(error, RetryableError) and not last_try:
+            raise
+        made = identity.IdentityMap({})
+        admitted = gate.stand_in(root, kept_as, reason=str(error), now=now)
+        if admitted is None:
+            raise
+    else:
+        admitted = gate.admit(root, kept_as, made, run=key, now=now)
+    books = MapBooks(
+        entries=len(admitted.entries),
+        skipped=made.skipped,
+        collisions=made.collisions,
+        stands_in=admitted.verdict.reason if isinstance(admitted.verdict, gate.UseLastGood) else "",
+    )
+    run = layout.run_of(root, key)
+    with run.write(layout.map_file(name)) as file:
+        file.write(identity.to_json(admitted.entries))
+    run.write_json(layout.map_summary(name), books)
+    return books
+
+
+def _read(run: Staging, name: str) -> dict[str, str]:
+    with run.read(layout.map_file(name)) as file:
+        return identity.read_map(file.read(), layout.map_file(name))

@@ -32,19 +32,21 @@ types: $(READY) ## Static types
 	$(BIN)/mypy
 
 unit: $(READY) ## Tests of one module or stage each, properties included
-	$(BIN)/pytest tests/unit tests/journeys
+	$(BIN)/pytest -n 2 tests/unit tests/journeys
 
-system: $(READY) ## Tests of the whole: DAG, command line, stand-ins, other people's clients
-	$(BIN)/pytest tests/airflow tests/system
+system: $(READY) ## Tests of the whole: command line, faults, the DAG, a whole Airflow, other people's clients
+	$(BIN)/pytest -n 2 tests/system tests/faults
+	$(BIN)/pytest tests/airflow
+	$(BIN)/pytest tests/scheduler
 
-faults: $(READY) ## Tests of the command line under faults of whatever it depends on
-	$(BIN)/pytest tests/faults
+soak: $(READY) ## What takes too long for every change: days that pass, 24-hour backfills, faults at scale
+	SEGMENT_BRIDGE_SOAK=1 $(BIN)/pytest tests/scheduler tests/faults
 
-soak: $(READY) ## Tests that take minutes: much traffic, faults at random
-	$(BIN)/pytest tests/faults -m soak
-
-reliability: $(READY) ## Try every fault, and write docs/reliability.md
+reliability: $(READY) ## Write docs/reliability.md from the figures of the fault suite
 	$(BIN)/python -m tests.faults.report
+
+bench: $(READY) ## Measure against what else one would run, and write docs/performance.md
+	$(BIN)/python -m benchmarks --markdown docs/performance.md
 
 golden: $(READY) ## Rewrite the searches that the tests compare with; read the difference before you commit it
 	$(BIN)/python -m tests.unit.golden.update

@@ -71,9 +71,8 @@ def _unfinished(run: Staging, plan: Plan) -> tuple[str, ...]:
 def _holes(plan: Plan) -> tuple[str, ...]:
     if plan.hole is None:
         return ()
-    return (
-        f"no run has covered {plan.hole.window}, and none will by itself: backfill it while Splunk has the records",
-    )
+    hole = plan.hole.window
+    return (f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records",)
 
 
 def _silence(run: Staging) -> tuple[str, ...]:

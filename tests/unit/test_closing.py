@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from segment_bridge import closing, housekeeping, layout, line, watermark
+from segment_bridge.errors import FatalError, UnbalancedBooks
+from segment_bridge.plan import Plan, Span
+from segment_bridge.report import MapBooks
+from segment_bridge.staging import Staging
+from segment_bridge.window import Kind
+from tests.unit.leftovers import JOURNEY, NOON, always, result, stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Staging:
+    return Staging.at(str(tmp_path))
+
+
+def replan(folder: Staging, **changes: object) -> None:
+    plan = folder.read_json(layout.PLAN, Plan)
+    folder.write_json(layout.PLAN, msgspec.structs.replace(plan, begun=NOON, **changes))
+
+
+def test_books_that_balance_have_no_problems(root: Staging) -> None:
+    run = stage(root, "one", [result("a"), result("b", namespace="nobody's")], segment=always(200))
+    replan(run.folder)
+    report = closing.close(run.folder, "one")
+    assert (report.balanced, report.problems, report.warnings, report.alarms) == (True, (), (), ())
+    assert report.coverage == 0.5
+    report.require_success()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (layout.map_file(layout.USERS), "there is no map of users"),
+        (layout.rejected(JOURNEY), f"{JOURNEY}: its results are not converted"),
+        (layout.results(JOURNEY), f"{JOURNEY}: no complete answer to its search"),
+    ],
+)
+def test_a_step_that_has_left_nothing_is_a_problem_even_where_nothing_was_found(
+    root: Staging, damage: str, told: str
+) -> None:
+    run = stage(root, "one", [], closed=False)
+    run.folder.remove(damage)
+    report = closing.close(run.folder, "one")
+    assert report.problems == (told,)
+    with pytest.raises(FatalError) as caught:
+        report.require_success()
+    assert str(caught.value) == f"the run is not complete: {told}"
+
+
+def test_a_batch_that_is_gone_breaks_the_books_and_is_an_alarm(root: Staging) -> None:
+    run = stage(root, "one", [result("a"), result("b")], segment=always(200))
+    run.folder.remove(layout.batch(JOURNEY, 1))
+    report = closing.close(run.folder, "one")
+    told = f"{JOURNEY}: 2 found, but 0 converted and 0 rejected"
+    assert (report.balanced, report.problems, report.alarms) == (False, (told,), (told,))
+    with pytest.raises(UnbalancedBooks):
+        report.require_success()
+
+
+def test_a_hole_is_a_problem_with_its_name(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    replan(run.folder, hole=Span(NOON - 20 * HOUR, NOON - 4 * HOUR))
+    report = closing.close(run.folder, "one")
+    hole = "[2026-01-04T16:00:00Z, 2026-01-05T08:00:00Z)"
+    told = f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records"
+    assert (report.problems, report.alarms) == ((told,), (told,))
+    assert closing.covers(report)
+
+
+@pytest.mark.parametrize(("silent", "told"), [(True, 1), (False, 0)])
+def test_a_silent_source_is_a_problem(root: Staging, silent: bool, told: int) -> None:
+    run = stage(root, "one", [])
+    run.folder.write_json(layout.SILENCE, silent)
+    report = closing.close(run.folder, "one")
+    assert (len(report.problems), len(report.alarms)) == (told, told)
+    assert closing.covers(report) is not silent
+
+
+def test_few_known_users_are_a_warning_that_somebody_is_told(root: Staging) -> None:
+    run = stage(root, "one", [result("a"), *(result(f"b{n}", user="x") for n in range(3))], segment=always(200))
+    replan(run.folder, least_coverage=0.5)
+    report = closing.close(run.folder, "one")
+    told = (
+        "of 4 results, the user and workspace of 25.0% are known, and 50.0% are expected: "
+        "compare the maps with those of earlier reports"
+    )
+    assert (report.problems, report.warnings, report.alarms) == ((), (told,), (told,))
+
+
+def test_a_map_that_stands_in_is_told(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    replan(run.folder)
+    books = MapBooks(entries=2, skipped=0, collisions=0, stands_in="the cluster is down")
+    run.folder.write_json(layout.map_summary(layout.USERS), books)
+    report = closing.close(run.folder, "one")
+    told = "the map of users: the cluster is down"
+    assert (report.problems, report.warnings, report.alarms) == ((), (told,), (told,))
+
+
+@pytest.mark.parametrize(("later", "warned"), [(20 * HOUR, False), (20 * HOUR + timedelta(seconds=1), True)])
+def test_events_older_than_segment_remembers_are_a_warning(root: Staging, later: timedelta, warned: bool) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    plan = run.folder.read_json(layout.PLAN, Plan)
+    run.folder.write_json(layout.PLAN, msgspec.structs.replace(plan, begun=NOON + later))
+    assert bool(closing.close(run.folder, "one").warnings) is warned
+
+
+class TestWatermark:
+    def close(self, root: Staging, key: str, **plan: object) -> None:
+        run = stage(root, key, [result("a")], segment=always(200), closed=False)
+        replan(run.folder, **plan)
+        line.close(root, key)
+
+    def test_a_scheduled_success_covers_its_window(self, root: Staging) -> None:
+        assert watermark.read(root) is None
+        self.close(root, "one", kind=Kind.SCHEDULED)
+        assert watermark.read(root) == NOON
+
+    def test_a_run_of_the_past_moves_nothing_back(self, root: Staging) -> None:
+        watermark.advance(root, NOON + HOUR, "later")
+        self.close(root, "one", kind=Kind.SCHEDULED)
+        assert watermark.read(root) == NOON + HOUR
+
+    @pytest.mark.parametrize("plan", [{"kind": Kind.MANUAL}, {"kind": Kind.BACKFILL}])
+    def test_other_runs_cover_nothing(self, root: Staging, plan: dict[str, object]) -> None:
+        self.close(root, "one", **plan)
+        assert watermark.read(root) is None
+
+    def test_a_failed_run_covers_nothing(self, root: Staging) -> None:
+        run = stage(root, "one", [result("a")], segment=always(503), closed=False)
+        replan(run.folder, kind=Kind.SCHEDULED)
+        line.close(root, "one")
+        assert watermark.read(root) is None
+
+    def test_a_run_with_a_hole_covers_its_window_for_the_hole_is_named(self, root: Staging) -> None:
+        self.close(root, "one", kind=Kind.SCHEDULED, hole=Span(NOON - 20 * HOUR, NOON - 4 * HOUR))
+        assert watermark.read(root) == NOON
+
+
+class TestHousekeeping:
+    WEEK = timedelta(days=7)
+
+    def begin(self, root: Staging, key: str, age: timedelta, *, closed: bool) -> Staging:
+        folder = stage(root, key, [result("a")], segment=always(200), closed=False).folder
+        plan = folder.read_json(layout.PLAN, Plan)
+        folder.write_json(layout.PLAN, msgspec.structs.replace(plan, begun=datetime.now(UTC) - age))
+        if closed:
+            closing.close(folder, key)
+        return folder
+
+    def expire(self, root: Staging, keep: timedelta = WEEK, but: str = "") -> int:
+        return housekeeping.expire(root, keep=keep, keep_reports=timedelta(days=90), but=but)
+
+    def test_the_files_of_an_old_run_go_and_its_report_stays(self, root: Staging) -> None:
+        old = self.begin(root, "old", timedelta(days=8), closed=True)
+        young = self.begin(root, "young", timedelta(days=6), closed=True)
+        before = young.names()
+        assert self.expire(root) == 1
+        assert (old.names(), young.names()) == ([layout.REPORT], before)
+        assert self.expire(root) == 0
+
+    def test_a_very_old_report_goes_too(self, root: Staging) -> None:
+        self.begin(root, "old", timedelta(days=91), closed=True)
+        assert self.expire(root) == 1
+        assert root.folder("runs").folders() == []
+
+    def test_a_run_in_progress_is_never_touched_whatever_the_settings(self, root: Staging) -> None:
+        running = self.begin(root, "running", timedelta(hours=30), closed=False)
+        before = running.names()
+        assert self.expire(root, keep=timedelta(hours=1)) == 0
+        assert running.names() == before
+
+    def test_a_run_that_never_ended_goes_in_the_end(self, root: Staging) -> None:
+        self.begin(root, "crashed", timedelta(days=8), closed=False)
+        assert self.expire(root) == 1
+        assert root.folder("runs").folders() == []
+
+    def test_the_run_that_asks_stays_and_so_does_what_is_no_run(self, root: Staging) -> None:
+        mine = self.begin(root, "mine", timedelta(days=8), closed=True)
+        before = mine.names()
+        with root.folder("runs").write("stray/notes.txt") as file:
+            file.write(b"a note")
+        assert self.expire(root, but="mine") == 0
+        assert mine.names() == before
+        assert root.folder("runs").exists("stray/notes.txt")
+
+    def test_nothing_at_all(self, root: Staging) -> None:
+        assert self.expire(root) == 0

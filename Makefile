@@ -34,10 +34,13 @@ types: $(READY) ## Static types
 unit: $(READY) ## Tests of one module or stage each, properties included
 	$(BIN)/pytest -n 2 tests/unit tests/journeys
 
-system: $(READY) ## Tests of the whole: command line, faults, the DAG, a whole Airflow, other people's clients
-	$(BIN)/pytest -n 2 tests/system tests/faults
+system: $(READY) ## Tests of the whole: command line, the DAG, a whole Airflow, other people's clients
+	$(BIN)/pytest -n 2 tests/system
 	$(BIN)/pytest tests/airflow
 	$(BIN)/pytest tests/scheduler
+
+faults: $(READY) ## Tests of the command line under faults of every kind
+	$(BIN)/pytest -n 2 tests/faults
 
 soak: $(READY) ## What takes too long for every change: days that pass, 24-hour backfills, faults at scale
 	SEGMENT_BRIDGE_SOAK=1 $(BIN)/pytest tests/scheduler tests/faults

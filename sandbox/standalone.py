@@ -28,10 +28,20 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Airflow:
-    """A running Airflow: its address and the process group that it is; everybody on this machine may do everything."""
+    """A running Airflow, in which everybody on this machine may do everything."""
 
     url: str
-    pid: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        """The process group that it is."""
+        return self.process.pid
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        stop(self.pid)
+        self.process.wait()  # which finds it reaped, and forgets it
 
     def call(self, method: str, path: str, body: Json | None = None, *, timeout: float = 60) -> Json:
         """Ask the REST API below ``/api/v2``; raises requests.HTTPError for a refusal, with what it says."""
@@ -66,12 +76,12 @@ def start(environment: Mapping[str, str], home: Path, port: int) -> Airflow:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    airflow = Airflow(url, process.pid)
+    airflow = Airflow(url, process)
     try:
         _await_health(process, airflow)
         _make_pools(airflow)
     except BaseException as error:
-        stop(process.pid)
+        airflow.stop()
         tail = "\n".join(log.read_text().splitlines()[-30:])
         raise RuntimeError(f"Airflow does not start; the end of {log}:\n{tail}") from error
     return airflow
@@ -107,7 +117,7 @@ def running(environment: Mapping[str, str], home: Path, port: int) -> Iterator[A
     try:
         yield airflow
     finally:
-        stop(airflow.pid)
+        airflow.stop()
 
 
 def _make_pools(airflow: Airflow) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -165,8 +165,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    traffic = generate(PLAN)
+    with standing_in(PLAN, tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@contextmanager
+def standing_in(plan: Plan, folder: Path) -> Iterator[World]:
+    """Serve the traffic of a plan."""
+    traffic = generate(plan)
     traffic.clusters.write(folder / "clusters")
     (folder / "audit.log").write_bytes(b"".join(traffic.records()))
     clusters = kubernetes.Clusters.from_folder(folder / "clusters")

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sandbox import standalone
-from tests.scheduler.conftest import PLAN, Bridge, deployment, free_port, until, written
+from sandbox.traffic import Plan
+from tests.scheduler.conftest import Bridge, deployment, free_port, standing_in, until, written
 from tests.scheduler.expected import message_ids
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 LATE = timedelta(minutes=1.5)
+#: Traffic of the days to come: a clock that was set back would set back the one that only ever goes forwards, too.
+PLAN = Plan(
+    users=8, hours=50, start=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+)
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("SEGMENT_BRIDGE_SOAK"), reason="takes a quarter of an hour: make soak"),
@@ -51,7 +56,6 @@ class Clock:
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             # A jump must not make what waits for its turn look like a ruin.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90000",
             "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "90000",
@@ -77,7 +81,7 @@ class Moving:
 
     def stop(self) -> None:
         if self.bridge:
-            standalone.stop(self.bridge.airflow.pid)
+            self.bridge.airflow.stop()
             self.bridge = None
 
     def hour(self, number: int) -> dict[str, Any]:
@@ -94,13 +98,17 @@ class Moving:
 
 
 @pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with standing_in(PLAN, tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def moving(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moving]:
     home = tmp_path_factory.mktemp("moving")
     clock = Clock(home / "clock")
     clock.set(PLAN.start + timedelta(minutes=30))
     made = Moving(home, world, clock)
-    world.splunk.shut = False
-    world.forget()
     try:
         yield made
     finally:

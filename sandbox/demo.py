@@ -167,7 +167,8 @@ def print_report(report: Json, console: Console) -> None:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: dict[str, Json]) -> Table:
-    table = Table("journey", title=title, title_justify="left", box=box.SIMPLE)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table.add_column("journey", no_wrap=True)
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for name, row in rows.items():

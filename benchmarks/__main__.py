@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import convert, startup, tables
+from benchmarks import convert, startup, tables, upload
 from benchmarks.inputs import FOLDER
 
-_BENCHMARKS = {"convert": convert.benchmark, "startup": startup.benchmark}
+_BENCHMARKS = {"convert": convert.benchmark, "startup": startup.benchmark, "upload": upload.benchmark}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 

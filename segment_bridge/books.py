@@ -57,6 +57,7 @@ def count(run: Staging, journey: str, *, dry_run: bool) -> JourneyBooks:
         refused=refused,
         undelivered=undelivered,
         withheld=withheld,
+        acknowledged=_lines(run, layout.acknowledged(journey)),
     )
 
 
@@ -70,6 +71,13 @@ def _rejections(run: Staging, journey: str) -> Counter[str]:
         return Counter()
     with run.read(layout.rejected(journey)) as lines:
         return Counter(_decode_reason(line).reason for line in lines)
+
+
+def _lines(run: Staging, name: str) -> int:
+    if not run.exists(name):
+        return 0
+    with run.read(name) as lines:
+        return sum(1 for _ in lines)
 
 
 _NONE = msgspec.Raw()

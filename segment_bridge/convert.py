@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Segment takes message IDs of less than 100 characters.
 MAX_MESSAGE_ID = 99
+#: Levels of properties and of a context. Without a bound, whether an event can be written, and read again out of its
+#: batch, would hang on how deep the calls are.
+MAX_DEPTH = 100
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -48,7 +51,7 @@ class _Event(msgspec.Struct, gc=False):
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_raw_line = msgspec.json.Decoder(_RawLine).decode
 # Fractions pass through as they are written: not every one is a float.
-_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw).decode
+_decode_deep_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -126,6 +129,25 @@ def _resolved(result: SearchResult, resolve: Resolve) -> Identity | Reason:
 @lru_cache(maxsize=1_024)
 def _name(subject: str | None, verb: str | None) -> str | None:
     return event_name(subject, verb) if subject and verb else None
+
+
+def _decode_object(text: str) -> dict[str, Any]:
+    """Parse the text of a JSON object, unless it is nested deeper than is allowed."""
+    decoded: dict[str, Any] = _decode_deep_object(text)
+    # Most texts are too short for it, or have not even so many brackets.
+    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(decoded):
+        raise RecursionError
+    return decoded
+
+
+def _is_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [part for parts in inner for part in parts if isinstance(part, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)

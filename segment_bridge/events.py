@@ -13,7 +13,7 @@ import msgspec
 from segment_bridge.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 #: Bytes of one event, as compact UTF-8 JSON. Segment's documentation says 32 KB; a larger one is answered with 400, or
@@ -100,10 +100,18 @@ class Identities(Protocol):
         """Return both IDs, or the reason why there are none; ``user`` is None where the journey names nobody."""
 
 
+class EventHead(msgspec.Struct, gc=False):
+    """What is read of an event to know it again."""
+
+    messageId: str = ""  # noqa: N815 - Segment's name
+    timestamp: str = ""
+
+
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     batch: list[msgspec.Raw]
 
 
+read_head: Callable[[bytes], EventHead] = msgspec.json.Decoder(EventHead).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
 _HEAD, _TAIL = b'{"batch":[', b"]}"
 #: Bytes of a request body beside its events and the commas between them.

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from segment_bridge.runs import Run
 
-#: ``waiting``: not sent yet; ``known``: a redrive found that another run had delivered it.
-End = Literal["delivered", "refused", "undelivered", "withheld", "waiting", "known"]
+#: ``waiting``: not sent yet; ``acknowledged``: another run had delivered it.
+End = Literal["delivered", "refused", "undelivered", "withheld", "waiting", "acknowledged"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +97,12 @@ def _find(run: Run, journey: str, audit_id: str) -> Finding | None:
     rejections = tuple(
         redriven.read_rejected(line).reason for line in _lines(run, layout.rejected(journey), wanted, _id_of_rejected)
     )
-    sendings = (*_in_batches(run, journey, wanted), *_in_redrives(run, journey, wanted))
+    before = layout.acknowledged(journey)
+    acknowledged = (
+        Sending(file=before, end="acknowledged", message_id=wanted.message_id)
+        for _ in _lines(run, before, wanted, lambda line: _read_event(line).messageId.removeprefix(wanted.prefix))
+    )
+    sendings = (*acknowledged, *_in_batches(run, journey, wanted), *_in_redrives(run, journey, wanted))
     if not (results or rejections or sendings):
         return None
     window = str(run.plan.window)
@@ -111,6 +116,7 @@ class _Wanted:
 
     def __init__(self, audit_id: str, prefix: str) -> None:
         self.audit_id = audit_id
+        self.prefix = prefix
         self.message_id = prefix + audit_id
         # JSON can write other characters in several ways; then every line is decoded.
         self.bytes = audit_id.encode() if re.fullmatch(r"[\w.:-]+", audit_id, re.ASCII) else b""
@@ -175,8 +181,8 @@ def _in_batches(run: Run, journey: str, wanted: _Wanted) -> Iterator[Sending]:
 def _in_redrives(run: Run, journey: str, wanted: _Wanted) -> Iterator[Sending]:
     for name, record in redriven.read(run.folder, journey):
         event = _Event(wanted.message_id)
-        if wanted.message_id in record.known:
-            yield Sending(file=name, end="known", message_id=wanted.message_id)
+        if wanted.message_id in record.acknowledged:
+            yield Sending(file=name, end="acknowledged", message_id=wanted.message_id)
         if wanted.message_id in record.sent:
             at = record.sent.index(wanted.message_id)
             yield _sending(name, record.history, at, event, _end(run, record.history, at))
@@ -210,8 +216,8 @@ def _end(run: Run, history: History, at: int) -> End:
 def _told(sending: Sending) -> Iterator[str]:
     if sending.event:
         yield f'became the event "{sending.event}" of {sending.timestamp}, messageId {sending.message_id}'
-    if sending.end == "known":
-        yield f"{sending.file}: known to Segment, as another run had delivered it"
+    if sending.end == "acknowledged":
+        yield f"{sending.file}: acknowledged by Segment before, to another run"
         return
     yield f"{sending.file}, event {sending.place} of {sending.size}:"
     for one in sending.requests:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from segment_bridge import layout
+from segment_bridge import layout, ledger
 from segment_bridge.errors import BridgeError
 from segment_bridge.plan import Plan
 from segment_bridge.report import Report
@@ -17,14 +17,26 @@ if TYPE_CHECKING:
 _IN_PROGRESS = timedelta(days=2)
 
 
+#: As far as scheduled runs reach back by default, and a day.
+_KEEP_LEDGER = timedelta(days=8)
+
+
 def expire(
-    root: Staging, *, keep: timedelta, keep_reports: timedelta, but: str = "", now: datetime | None = None
+    root: Staging,
+    *,
+    keep: timedelta,
+    keep_reports: timedelta,
+    keep_ledger: timedelta = _KEEP_LEDGER,
+    but: str = "",
+    now: datetime | None = None,
 ) -> int:
     """Remove the files of runs that began longer than ``keep`` ago, and their reports after ``keep_reports``.
 
-    ``but`` is the key of a run that stays whatever its age. Returns how many runs lost files.
+    Of the ledger, the hours go that are older than ``keep_ledger``. ``but`` is the key of a run that stays whatever
+    its age. Returns how many runs lost files.
     """
     now = now or datetime.now(UTC)
+    ledger.expire(root, keep_ledger, now)
     runs = root.folder("runs")
     expired = 0
     for name in runs.folders():

@@ -7,22 +7,20 @@
     maps/users.json                and maps/workspaces.json, with a NAME.summary.json of each
     results/JOURNEY.ndjson         a complete answer of Splunk, its lines as they came
     rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
+    acknowledged/JOURNEY.ndjson    {"messageId"} a line: events that are not sent again, where the plan says so
     batches/JOURNEY/000001.json    finished request bodies
     outcomes/JOURNEY/000001.json   what became of each
     report.json                    the books
     redrives/ID/JOURNEY/000001.json   what became of its leftovers later
 
-Beside the runs lie the maps that were good last, ``last-good/users.json`` and ``last-good/workspaces.json``.
+Beside the runs lie the maps that were good last, ``last-good/users.json`` and ``last-good/workspaces.json``, and the
+:mod:`~segment_bridge.ledger`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from segment_bridge.segment.outcome import Outcome
-
-if TYPE_CHECKING:
-    from segment_bridge.staging import Staging
+from segment_bridge.staging import Staging
 
 PLAN = "plan.json"
 #: Whether there was anything at all to be found; there where no journey found anything.
@@ -36,6 +34,11 @@ WORKSPACES = "workspaces"
 def run_of(root: Staging, key: str) -> Staging:
     """Return a run's folder."""
     return root.folder("runs").folder(key)
+
+
+def root_of(run: Staging) -> Staging:
+    """Return the place of all runs, given the folder of one."""
+    return Staging(run.filesystem, run.root.rsplit("/", 2)[0])
 
 
 def map_file(name: str) -> str:
@@ -56,6 +59,11 @@ def results(journey: str) -> str:
 def rejected(journey: str) -> str:
     """Name the file of the results that cannot become events."""
     return f"rejected/{journey}.ndjson"
+
+
+def acknowledged(journey: str) -> str:
+    """Name the file of the events that Segment had acknowledged before."""
+    return f"acknowledged/{journey}.ndjson"
 
 
 def batches(journey: str) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from segment_bridge import batch, books, canary, closing, layout, mapping, watermark
+import msgspec
+
+from segment_bridge import batch, books, canary, closing, layout, ledger, mapping, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import RetryableError
-from segment_bridge.events import Rejection
-from segment_bridge.plan import Plan
-from segment_bridge.segment.outcome import MisconfiguredError
+from segment_bridge.events import Rejection, read_head
+from segment_bridge.pausing import SharedPause
+from segment_bridge.plan import Plan, Resend
+from segment_bridge.segment.several import deliver_several
 from segment_bridge.window import Kind
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from segment_bridge.catalog import Journey
     from segment_bridge.events import TrackEvent
+    from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
     from segment_bridge.segment import Outcome, Segment
     from segment_bridge.splunk import Splunk
@@ -69,15 +73,18 @@ def convert_results(run: Staging) -> list[str]:
     """
     maps = mapping.read(run)
     plan = plan_of(run)
+    known = ledger.Ledger(layout.root_of(run)) if plan.resend is Resend.UNACKNOWLEDGED else None
     names: list[str] = []
     for journey in plan.journeys:
-        for made_before in (layout.batches(journey), layout.outcomes(journey), layout.rejected(journey)):
-            run.remove(made_before)
+        for place in (layout.batches, layout.outcomes, layout.rejected, layout.acknowledged):
+            run.remove(place(journey))
         if not run.exists(layout.results(journey)):
             continue
         with run.read(layout.results(journey)) as lines, run.write(layout.rejected(journey)) as rejected:
             made = convert(lines, maps, message_id_prefix=plan.message_id_prefix)
-            for number, packed in enumerate(batch.pack(_accepted(made, rejected)), start=1):
+            accepted = _accepted(made, rejected)
+            events = _unacknowledged(run, journey, accepted, known) if known else accepted
+            for number, packed in enumerate(batch.pack(events), start=1):
                 name = layout.batch(journey, number)
                 with run.write(name) as file:
                     file.write(packed.body)
@@ -85,23 +92,33 @@ def convert_results(run: Staging) -> list[str]:
     return names
 
 
-def deliver(run: Staging, batches: Iterable[str], segment: Segment) -> Iterator[Outcome]:
-    """Deliver batches one after the other, staging and yielding the outcome of each; none in a dry run.
+def deliver(run: Staging, batches: Sequence[str], segment: Segment) -> Iterator[Outcome]:
+    """Deliver batches, several at once, staging and yielding the outcome of each as it comes; none in a dry run.
 
     What was delivered before is passed over. Raises :class:`MisconfiguredError` where the line has to stop; the
-    batches behind then stay as they are.
+    batches that were not begun then stay as they are.
     """
-    for name in () if plan_of(run).dry_run else batches:
-        outcome = layout.read_outcome(run, name)
-        if outcome is None or outcome.undelivered:
-            with run.read(name) as file:
-                body = file.read()
-            try:
-                outcome = segment.deliver(body)
-            except MisconfiguredError as error:
-                run.write_json(layout.outcome(name), error.outcome)
-                raise
-            run.write_json(layout.outcome(name), outcome)
+    plan = plan_of(run)
+    if plan.dry_run:
+        return
+    segment.share_pauses(SharedPause(run))
+    delivered = {name: outcome for name in batches if (outcome := layout.read_outcome(run, name))}
+    passed_over = {name for name, outcome in delivered.items() if not outcome.undelivered}
+    yield from (delivered[name] for name in passed_over)
+    bodies: dict[str, bytes] = {}
+
+    def read() -> Iterator[tuple[str, bytes]]:
+        for name in batches:
+            if name not in passed_over:
+                with run.read(name) as file:
+                    bodies[name] = file.read()
+                yield name, bodies[name]
+
+    for name, outcome in deliver_several(read(), segment, segment.connections):
+        run.write_json(layout.outcome(name), outcome)
+        body = bodies.pop(name)
+        if plan.resend is Resend.UNACKNOWLEDGED:
+            ledger.enter(layout.root_of(run), body, outcome)
         yield outcome
 
 
@@ -145,3 +162,13 @@ def _accepted(made: Iterable[TrackEvent | Rejection], rejected: IO[bytes]) -> It
             rejected.write(one.line + b"\n")
         else:
             yield one.body
+
+
+def _unacknowledged(run: Staging, journey: str, events: Iterable[bytes], known: Ledger) -> Iterator[bytes]:
+    """Let events pass that have to be sent, and write the others down."""
+    with run.write(layout.acknowledged(journey)) as acknowledged:
+        for event in events:
+            if event in known:
+                acknowledged.write(msgspec.json.encode({"messageId": read_head(event).messageId}) + b"\n")
+            else:
+                yield event

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import msgspec
 
 from segment_bridge.events import IdentityMode
 from segment_bridge.window import Decision, Kind, Window
+
+
+class Resend(StrEnum):
+    """What a run does about events that an earlier one has sent; the value is that of the setting ``resend``."""
+
+    #: Send them again: Segment recognizes them by their messageIds.
+    ALWAYS = "always"
+    #: Send only what the ledger does not hold.
+    UNACKNOWLEDGED = "unacknowledged"
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -38,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether it does everything but send.
     dry_run: bool = False
     message_id_prefix: str = ""
+    resend: Resend = Resend.ALWAYS
     identity: IdentityMode = IdentityMode.BRIDGE
     #: Below this share of results whose user and workspace are known, somebody is told; 0 tells nobody.
     least_coverage: float = 0.0

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from segment_bridge import batch, layout, redriven
+from segment_bridge import batch, layout, ledger, redriven
 from segment_bridge.closing import DEDUPLICATION
 from segment_bridge.convert import convert
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.events import TrackEvent, from_body
+from segment_bridge.events import TrackEvent, from_body, read_head
+from segment_bridge.plan import Resend
 from segment_bridge.redriven import Ends, Record
 from segment_bridge.segment.history import History
 from segment_bridge.segment.outcome import MisconfiguredError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class Redriven(msgspec.Struct, kw_only=True):
     """What a redrive did with one run, in events.
 
-    ``undelivered`` + ``rejected`` = ``known`` + ``sent`` + ``refused`` + ``left`` + ``withheld``.
+    ``undelivered`` + ``rejected`` = ``acknowledged`` + ``sent`` + ``refused`` + ``left`` + ``withheld``.
     """
 
     run: str
@@ -48,7 +49,7 @@ class Redriven(msgspec.Struct, kw_only=True):
     #: Of those to be sent, the ones that Segment would not recognize, had it taken them before.
     old: int = 0
     #: Not sent, as another run had delivered them.
-    known: int = 0
+    acknowledged: int = 0
     sent: int = 0
     refused: int = 0
     left: int = 0
@@ -88,9 +89,9 @@ class Redrive:
         ends = Ends.of(run.folder, journey)
         leftovers = self._leftovers(run, journey, ends, done)
         wanted = {message_id: self._is_old(event) for message_id, event in leftovers}
-        known = self._delivered_elsewhere(run, journey, wanted.keys()) | (wanted.keys() & self._withheld)
-        to_send = wanted.keys() - known
-        done.known += len(known)
+        acknowledged = self._delivered_elsewhere(run, journey, wanted.keys()) | (wanted.keys() & self._withheld)
+        to_send = wanted.keys() - acknowledged
+        done.acknowledged += len(acknowledged)
         done.old += sum(wanted[message_id] for message_id in to_send)
         if self.segment is None:
             done.withheld += len(to_send)
@@ -99,15 +100,15 @@ class Redrive:
         if not wanted:
             return
         file = _Records(run, self.id, journey, self.now)
-        if known:
-            file.write(known=tuple(sorted(known)))
+        if acknowledged:
+            file.write(acknowledged=tuple(sorted(acknowledged)))
         again = self._leftovers(run, journey, ends, Redriven(run=run.name))
         for packed in batch.pack(event for message_id, event in again if message_id in to_send):
             self._send(packed.body, self.segment, file, done)
 
     def _is_old(self, event: bytes) -> bool:
         try:
-            return self.now - parse_time(redriven.read_head(event).timestamp) > DEDUPLICATION
+            return self.now - parse_time(read_head(event).timestamp) > DEDUPLICATION
         except ConfigurationError:
             return True
 
@@ -122,7 +123,7 @@ class Redrive:
 
         for events in redriven.undelivered(run.folder, journey):
             for event in events:
-                if is_new(message_id := redriven.read_head(event).messageId):
+                if is_new(message_id := read_head(event).messageId):
                     done.undelivered += 1
                     yield message_id, event
         if self.identities is None:
@@ -141,7 +142,7 @@ class Redrive:
         found: set[str] = set()
         for other in self.runs:
             if wanted and other.name != run.name and other.overlaps(run) and journey in other.plan.journeys:
-                found |= wanted & Ends.of(other.folder, journey).delivered
+                found |= wanted & Ends.of(other.folder, journey).taken
                 for delivered in _delivered(other, journey):
                     found |= wanted & delivered
         return found
@@ -153,7 +154,9 @@ class Redrive:
             outcome = segment.deliver(body)
         except MisconfiguredError as error:
             outcome, stopped = error.outcome, error
-        file.write(sent=tuple(redriven.read_head(event).messageId for event in from_body(body)), outcome=outcome)
+        file.write(sent=tuple(read_head(event).messageId for event in from_body(body)), outcome=outcome)
+        if file.run.plan.resend is Resend.UNACKNOWLEDGED:
+            ledger.enter(layout.root_of(file.run.folder), body, outcome)
         done.sent += outcome.delivered
         done.refused += len(outcome.rejected)
         done.left += outcome.undelivered
@@ -202,4 +205,4 @@ def _delivered(run: Run, journey: str) -> Iterator[set[str]]:
         if outcome and outcome.delivered:
             with run.folder.read(name) as file:
                 events = from_body(file.read())
-            yield {redriven.read_head(events[at]).messageId for at in History(len(events), outcome).delivered}
+            yield {read_head(events[at]).messageId for at in History(len(events), outcome).delivered}

@@ -19,12 +19,12 @@ import msgspec
 
 from segment_bridge import layout
 from segment_bridge.books import REFUSED
-from segment_bridge.events import Reason, from_body
+from segment_bridge.events import Reason, from_body, read_head
 from segment_bridge.segment.history import History
 from segment_bridge.segment.outcome import Outcome  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from segment_bridge.report import JourneyBooks
     from segment_bridge.staging import Staging
@@ -42,8 +42,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     #: The events of one body, in its order, and the outcome of sending it.
     sent: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    #: Events that were not sent, since another run had delivered them.
-    known: tuple[str, ...] = ()
+    #: Events that were not sent, since Segment had acknowledged them to another run.
+    acknowledged: tuple[str, ...] = ()
 
     @property
     def history(self) -> History:
@@ -56,6 +56,7 @@ class Ends:
     """The messageIds of a journey that redrives have brought to an end."""
 
     delivered: frozenset[str]
+    acknowledged: frozenset[str]
     refused: frozenset[str]
     prefixes: frozenset[str]
 
@@ -63,28 +64,38 @@ class Ends:
     def of(cls, run: Staging, journey: str) -> Ends:
         """Read all records of a journey; an event that was delivered once is refused no more."""
         delivered: set[str] = set()
+        acknowledged: set[str] = set()
         refused: set[str] = set()
         prefixes: set[str] = set()
         for _, record in read(run, journey):
             prefixes.add(record.prefix)
-            delivered.update(record.known, (record.sent[at] for at in record.history.delivered))
+            acknowledged.update(record.acknowledged)
+            delivered.update(record.sent[at] for at in record.history.delivered)
             refused.update(record.sent[at] for at in record.history.refused)
-        return cls(frozenset(delivered), frozenset(refused - delivered), frozenset(prefixes))
+        taken = delivered | acknowledged
+        return cls(
+            frozenset(delivered),
+            frozenset(acknowledged - delivered),
+            frozenset(refused - taken),
+            frozenset(prefixes),
+        )
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """Those that Segment has, whoever delivered them."""
+        return self.delivered | self.acknowledged
 
     def __contains__(self, message_id: str) -> bool:
-        return message_id in self.delivered or message_id in self.refused
+        return any(message_id in ended for ended in self._all)
 
-    def count(self, message_ids: Iterable[str]) -> tuple[int, int]:
-        """Say how many of these were delivered, and how many refused."""
-        ended = Counter(one in self.delivered for one in message_ids if one in self)
-        return ended[True], ended[False]
+    def count(self, message_ids: Collection[str]) -> tuple[int, int, int]:
+        """Say how many of these were delivered, how many acknowledged to another run, and how many refused."""
+        delivered, acknowledged, refused = (sum(map(ended.__contains__, message_ids)) for ended in self._all)
+        return delivered, acknowledged, refused
 
-
-class EventHead(msgspec.Struct):
-    """What is read of an event."""
-
-    messageId: str = ""  # noqa: N815 - Segment's name
-    timestamp: str = ""
+    @property
+    def _all(self) -> tuple[frozenset[str], ...]:
+        return self.delivered, self.acknowledged, self.refused
 
 
 class RejectedLine(msgspec.Struct):
@@ -98,7 +109,6 @@ class _ResultHead(msgspec.Struct):
     messageId: str | None = None  # noqa: N815 - the searches' name
 
 
-read_head: Callable[[bytes], EventHead] = msgspec.json.Decoder(EventHead).decode
 read_rejected: Callable[[bytes], RejectedLine] = msgspec.json.Decoder(RejectedLine).decode
 _read_result: Callable[[msgspec.Raw], _ResultHead] = msgspec.json.Decoder(_ResultHead).decode
 
@@ -131,26 +141,31 @@ def settle(run: Staging, journey: str, books: JourneyBooks) -> JourneyBooks:
     """Return a journey's books, counted in what the run itself has done, as they stand after all redrives.
 
     What was delivered since counts as sent, with the results that became events only then; what Segment refused,
-    as refused. ``batches`` stays the number of the run's own.
+    as refused; what another run had delivered, as acknowledged. ``batches`` stays the number of the run's own.
     """
     ends = Ends.of(run, journey)
-    if books.state == "failed" or not (ends.delivered or ends.refused):
+    if books.state == "failed" or not (ends.taken or ends.refused):
         return books
-    sent = refused = 0
+    sent = acknowledged = refused = 0
     for events in undelivered(run, journey):
-        delivered, turned_down = ends.count(read_head(event).messageId for event in events)
-        sent, refused = sent + delivered, refused + turned_down
+        delivered, known, turned_down = ends.count([read_head(event).messageId for event in events])
+        sent, acknowledged, refused = sent + delivered, acknowledged + known, refused + turned_down
     # Where an outcome does not prove which of its events are the undelivered ones, all of them were sent again.
     sent = min(sent, books.undelivered)
-    refused = min(refused, books.undelivered - sent)
-    undelivered_before = sent + refused
+    acknowledged = min(acknowledged, books.undelivered - sent)
+    refused = min(refused, books.undelivered - sent - acknowledged)
+    ended = sent + acknowledged + refused
+    events_made = -acknowledged
     reasons: Counter[str] = Counter(books.rejected)
-    events_made = 0
     for line in passing(run, journey):
         audit_id = _read_result(line.result).messageId or ""
-        delivered, turned_down = ends.count({prefix + audit_id for prefix in ends.prefixes})
-        if delivered or turned_down:
-            reasons[line.reason] -= 1
+        delivered, known, turned_down = ends.count([prefix + audit_id for prefix in ends.prefixes])
+        if not (delivered or known or turned_down):
+            continue
+        reasons[line.reason] -= 1
+        if known and not delivered:
+            acknowledged += 1
+        else:
             events_made += 1
             sent, refused = sent + bool(delivered), refused + (not delivered)
     reasons[REFUSED] += refused
@@ -160,5 +175,6 @@ def settle(run: Staging, journey: str, books: JourneyBooks) -> JourneyBooks:
         sent=books.sent + sent,
         rejected={reason: count for reason, count in sorted(reasons.items()) if count},
         refused=books.refused + refused,
-        undelivered=books.undelivered - undelivered_before,
+        undelivered=books.undelivered - ended,
+        acknowledged=books.acknowledged + acknowledged,
     )

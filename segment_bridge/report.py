@@ -2,7 +2,7 @@
 
 For each journey, and for the run::
 
-    found = sent + rejected (by reason) + undelivered + withheld (in a dry run)
+    found = sent + rejected (by reason) + undelivered + withheld (in a dry run) + acknowledged (earlier)
 
 The figures are counted in what lies in staging, not carried along from task to task.
 """
@@ -35,6 +35,8 @@ class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     undelivered: int = 0
     withheld: int = 0
+    #: Not sent, as Segment has acknowledged them earlier; no part of ``events``.
+    acknowledged: int = 0
 
     @property
     def coverage(self) -> float:
@@ -45,8 +47,9 @@ class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
     def imbalance(self) -> str:
         """Say in which stage the books break, or nothing."""
         rejected = sum(self.rejected.values())
-        if self.found != self.events + rejected - self.refused:
-            return f"{self.found} found, but {self.events} converted and {rejected - self.refused} rejected"
+        converted = self.events + self.acknowledged
+        if self.found != converted + rejected - self.refused:
+            return f"{self.found} found, but {converted} converted and {rejected - self.refused} rejected"
         ended = self.sent + self.refused + self.undelivered + self.withheld
         if self.events != ended:
             return f"{self.events} events in {self.batches} batches, but outcomes for {ended}"
@@ -91,6 +94,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             "rejected": sum(one.rejected.values()),
             "undelivered": one.undelivered,
             "withheld": one.withheld,
+            "acknowledged": one.acknowledged,
         }
         ended = " + ".join(f"{count} {end}" for end, count in ends.items())
         lines = [f"{one.found} found = {ended}; {one.batches} batches"]
@@ -119,7 +123,7 @@ def total(books: dict[str, JourneyBooks]) -> JourneyBooks:
         rejected.update(journey.rejected)
     numbers = {
         name: sum(getattr(journey, name) for journey in books.values())
-        for name in ("found", "events", "batches", "sent", "refused", "undelivered", "withheld")
+        for name in ("found", "events", "batches", "sent", "refused", "undelivered", "withheld", "acknowledged")
     }
     state: State = "failed" if any(journey.state == "failed" for journey in books.values()) else "complete"
     return JourneyBooks(state=state, rejected=dict(sorted(rejected.items())), **numbers)

@@ -18,6 +18,8 @@ T = TypeVar("T", bound="SplunkSettings | SegmentSettings | KubernetesSettings")
 #: The index of the shared staging installation; every other one names its own.
 DEFAULT_INDEX = "federated:rh_rhtap_stage_audit"
 DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
+DEFAULT_CONNECTIONS = 8
+DEFAULT_REQUESTS_PER_SECOND = 100.0
 #: The variable with the seconds before a second try; the pauses after it double.
 RETRY_PAUSE = "SEGMENT_BRIDGE_RETRY_PAUSE"
 #: The Splunk lookup that holds the user ID map; every search that uses it says ``OUTPUT user_id``.
@@ -67,16 +69,31 @@ class Environment:
 
         Raises :class:`ConfigurationError` for what is no such time.
         """
+        return self._number(name, "no time in seconds: write it as 30 or 0.5")
+
+    def rate(self, name: str) -> float | None:
+        """Return how much there may be a second, likewise."""
+        return self._number(name, "no rate a second: write it as 100 or 0.5")
+
+    def count(self, name: str) -> int | None:
+        """Return a whole number, likewise."""
+        wrong = "no number of what there can be: write it as 8"
+        number = self._number(name, wrong)
+        if number is None or number.is_integer():
+            return None if number is None else int(number)
+        raise ConfigurationError(f"{name} is {wrong}")
+
+    def _number(self, name: str, wrong: str) -> float | None:
         text = self.get(name)
         if not text:
             return None
         try:
-            seconds = float(text)
+            number = float(text)
         except ValueError:
-            seconds = math.nan
-        if not 0 < seconds < math.inf:
-            raise ConfigurationError(f"{name} is no time in seconds: write it as 30 or 0.5")
-        return seconds
+            number = math.nan
+        if not 0 < number < math.inf:
+            raise ConfigurationError(f"{name} is {wrong}")
+        return number
 
     def timed(self, settings: T, **names: str) -> T:
         """Return settings in which variables that are set replace times: each field's is named by its argument."""
@@ -150,13 +167,30 @@ class SegmentSettings:
     timeout: float = 30.0
     #: Seconds after which a batch is given up, whatever pauses Segment asks for.
     budget: float = 1800.0
+    #: Batches delivered at once, each over a connection of its own.
+    connections: int = DEFAULT_CONNECTIONS
+    #: What all connections together send at most; None: as much as they can.
+    requests_per_second: float | None = DEFAULT_REQUESTS_PER_SECOND
+    events_per_second: float | None = None
+
+    def shared_by(self, tasks: int) -> Self:
+        """Return the settings of one of so many tasks that keep to the rate together."""
+        requests, events = self.requests_per_second, self.events_per_second
+        return replace(
+            self,
+            requests_per_second=requests and requests / tasks,
+            events_per_second=events and events / tasks,
+        )
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
-        """Read ``SEGMENT_WRITE_KEY``, ``SEGMENT_BATCH_API``, and the times that a batch may take."""
+        """Read ``SEGMENT_WRITE_KEY``, ``SEGMENT_BATCH_API``, connections, rates, and the times a batch may take."""
         settings = cls(
             write_key=env.require("SEGMENT_WRITE_KEY"),
             batch_api=env.get("SEGMENT_BATCH_API", DEFAULT_BATCH_API),
+            connections=env.count("SEGMENT_CONNECTIONS") or DEFAULT_CONNECTIONS,
+            requests_per_second=env.rate("SEGMENT_REQUESTS_PER_SECOND") or DEFAULT_REQUESTS_PER_SECOND,
+            events_per_second=env.rate("SEGMENT_EVENTS_PER_SECOND"),
         )
         return env.timed(settings, pause=RETRY_PAUSE, timeout="SEGMENT_TIMEOUT", budget="SEGMENT_BUDGET")
 

@@ -1,4 +1,7 @@
-"""The form of a run that somebody starts by hand; scheduled runs take its defaults."""
+"""The form of a run that somebody starts by hand; scheduled runs take its defaults.
+
+Each field may be null: the web UI marks any other as required, and sends null for a list that was emptied again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="From",
-        description="Start of the window. With neither end given, it is the look-back up to the last full hour.",
+        description=(
+            "Start of the window, in the time zone of the web UI. "
+            "With neither end given, the window is the look-back up to the last full hour."
+        ),
     ),
     "to": Param(
         None,
@@ -25,7 +31,7 @@ FORM = {
     ),
     "journeys": Param(
         [],
-        type="array",
+        type=["null", "array"],
         items={"type": "string", "enum": _NAMES},
         examples=_NAMES,
         title="Journeys",
@@ -33,12 +39,22 @@ FORM = {
     ),
     "dry_run": Param(
         False,
-        type="boolean",
+        type=["null", "boolean"],
         title="Dry run",
         description_md=(
             "Do everything but send; the report shows what would have been sent.\n\n"
             "**Sending events again:** Segment recognizes what it has taken before by its messageId, for about 24 "
             "hours. Within these, running over the same hours again does no harm; older events count twice downstream."
+        ),
+    ),
+    "resend": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, "always", "unacknowledged"],
+        title="Resend",
+        description=(
+            "Whether to send what earlier runs have sent: always, or only what Segment has not acknowledged. "
+            "By default as the settings say."
         ),
     ),
     "look_back_hours": Param(

@@ -1,32 +1,70 @@
-"""Connections turned into the library's settings and clients.
+"""Connections turned into the library's settings and clients, and tried out by the Test button.
 
 A Splunk connection has host (or a whole URL), port, schema, login and password, and in its extra ``app``,
-``index``, ``ca_file``; without a login the password is a bearer token. A Segment connection has the write key
-as its password, and as its host the batch endpoint where it is not Segment's own.
+``index``, ``ca_file``, ``verify``; without a login the password is a bearer token. A Segment connection has the write
+key as its password, in its extra the ``region``, ``connections``, ``requests_per_second``, ``events_per_second``, and
+as its host the batch endpoint where it is none of Segment's own.
 """
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
+from segment_bridge import doctor
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.kubernetes import Cluster
 from segment_bridge.segment import Segment
 from segment_bridge.settings import DEFAULT_BATCH_API, DEFAULT_INDEX, SegmentSettings, SplunkSettings
 from segment_bridge.splunk import Splunk
+from segment_bridge.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Connection
+
+    from segment_bridge.doctor import Check
+
+#: The batch endpoints of Segment's regions.
+REGIONS = {"us": DEFAULT_BATCH_API, "eu": "https://events.eu1.segmentapis.com/v1/batch"}
+#: What a Segment connection can have in its extra, beside the region: for each task, and for all of them together.
+SENDING: dict[str, Any] = {"connections": 4, "requests_per_second": 100.0, "events_per_second": None}
+#: How far back the Test button looks for an audit record.
+LOOKED_AT = timedelta(days=1)
+#: What of a good connection is worth telling; the last check is slow, and about Splunk's limits.
+_, _LOGIN, _, _INDEX, _SLOW = doctor.SPLUNK_CHECKS
+#: What a form calls the settings that the library's messages name; the longest come first.
+_FIELDS = {
+    "SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD": "the login and the password, or the token",
+    "SPLUNK_API_URL, SPLUNK_APP_NAME and SPLUNK_OWNER": "the host and the app",
+    "SPLUNK_API_URL": "the host",
+    "SPLUNK_APP_NAME": "the app",
+    "SPLUNK_INDEX": "the index",
+    "SPLUNK_CA_FILE": "the CA file",
+    "SPLUNK_USERNAME": "the login",
+    "SPLUNK_PASSWORD": "the password",
+    "SPLUNK_TOKEN": "the token",
+}
 
 
 class SplunkHook(BaseHook):
     """Searches in Splunk through a connection."""
 
-    def __init__(self, conn_id: str = "splunk_default") -> None:
+    conn_type = "splunk"
+    hook_name = "Splunk"
+    conn_name_attr = "conn_id"
+    default_conn_name = "splunk_default"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = conn_id
 
@@ -34,7 +72,7 @@ class SplunkHook(BaseHook):
         """Read the connection; raises :class:`ConfigurationError` naming what it lacks."""
         connection = self.get_connection(self.conn_id)
         _require(connection, "host", "password")
-        extra = connection.extra_dejson
+        extra = _extra(connection)
         login, password = connection.login or "", connection.password or ""
         return SplunkSettings(
             url=_url(connection, port=8089),
@@ -44,17 +82,36 @@ class SplunkHook(BaseHook):
             app=extra.get("app") or "search",
             index=extra.get("index") or DEFAULT_INDEX,
             ca_file=extra.get("ca_file") or "",
+            verify=_yes(self.conn_id, "verify", extra.get("verify")),
         )
 
     def get_conn(self) -> Splunk:
         """Return a client; it connects when it is first used."""
         return Splunk(self.settings())
 
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in and look for one audit record; say whether that went well, and what was seen or is to be done."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        try:
+            checks = doctor.check_splunk(self.settings(), Window(now - LOOKED_AT, now))
+            seen = [*takewhile(lambda check: check.name != _SLOW, checks)]
+        except ConfigurationError as error:
+            return False, in_fields(_nameless(error, self.conn_id))
+        for check in seen:
+            if not check.ok:
+                return False, in_fields(_failure(check))
+        return True, "; ".join(check.told for check in seen if check.name in (_LOGIN, _INDEX))
+
 
 class SegmentHook(BaseHook):
     """Delivers to Segment through a connection."""
 
-    def __init__(self, conn_id: str = "segment_default") -> None:
+    conn_type = "segment"
+    hook_name = "Segment"
+    conn_name_attr = "conn_id"
+    default_conn_name = "segment_default"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = conn_id
 
@@ -65,23 +122,72 @@ class SegmentHook(BaseHook):
         write_key = connection.password or ""
         # Airflow masks the key itself, but not the form in which it travels.
         mask_secret(base64.b64encode(f"{write_key}:".encode()).decode())
-        batch_api = _url(connection) if connection.host else DEFAULT_BATCH_API
-        return SegmentSettings(write_key=write_key, batch_api=batch_api)
+        extra = _extra(connection)
+        region = extra.get("region") or "us"
+        if region not in REGIONS:
+            raise ConfigurationError(
+                f"connection {connection.conn_id} has a region that Segment has not: write {' or '.join(REGIONS)}"
+            )
+        batch_api = _url(connection) if connection.host else REGIONS[region]
+        sending = {name: _rate(self.conn_id, name, given) for name in SENDING if (given := extra.get(name))}
+        return SegmentSettings(write_key=write_key, batch_api=batch_api, **(SENDING | sending))
 
-    def get_conn(self) -> Segment:
-        """Return a client; it connects when it is first used."""
-        return Segment(self.settings())
+    def get_conn(self, tasks: int = 1) -> Segment:
+        """Return a client for one of so many tasks that share the rate; it connects when it is first used."""
+        return Segment(self.settings().shared_by(tasks))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Send a batch without events; say whether it was answered, or what is to be done."""
+        try:
+            check = doctor.check_segment(self.settings())
+        except ConfigurationError as error:
+            return False, _nameless(error, self.conn_id)
+        if check.ok:
+            return True, f"Segment {check.told}"
+        return False, _failure(check) + (", or check the batch endpoint" if check.advice == "try again later" else "")
 
 
 def cluster(conn_id: str) -> Cluster:
-    """Return the cluster of a Kubernetes connection; each has a configuration of its own, so that none mix."""
+    """Return the cluster of a Kubernetes connection; each has a configuration of its own, so that none mix.
+
+    Raises :class:`ConfigurationError` for a connection of which the client can make none.
+    """
     # Two of the slowest imports there are, which the DAG processor does without.
     from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415
-    from kubernetes.client import Configuration  # noqa: PLC0415
+    from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
+    from kubernetes.config import load_incluster_config  # noqa: PLC0415
 
     configuration = Configuration()
     configuration.retries = False  # the task's own retries ask again, and say so
-    return Cluster(KubernetesHook(conn_id=conn_id, client_configuration=configuration).get_conn(), conn_id)
+    hook = KubernetesHook(conn_id=conn_id, client_configuration=configuration, in_cluster=False)
+    in_cluster = _yes(conn_id, "in_cluster", hook.conn_extras.get("in_cluster"), otherwise=False)
+    try:
+        if in_cluster:
+            # The hook's own way fills the client's global configuration, and leaves ours empty; it also takes the
+            # text "false", which is what a URI has, for a yes.
+            load_incluster_config(client_configuration=configuration)
+            return Cluster(ApiClient(configuration), conn_id)
+        return Cluster(hook.get_conn(), conn_id)
+    except Exception as error:  # noqa: BLE001 - what is odd in a kubeconfig comes as any error of the client or of YAML
+        # Nor is the error chained or quoted: its text can hold whole entries, tokens included.
+        raise ConfigurationError(
+            f"connection {conn_id} leads to no cluster ({type(error).__name__}): "
+            "check kube_config_path or kube_config, and cluster_context, in its extra"
+        ) from None
+
+
+def in_fields(message: str) -> str:
+    """Say in the words of the connection's form what a message of the library says of settings."""
+    return re.sub("|".join(map(re.escape, _FIELDS)), lambda found: _FIELDS[found[0]], message)
+
+
+def _nameless(error: ConfigurationError, conn_id: str) -> str:
+    """Leave out the ID: that of a connection under test is one of Airflow's making."""
+    return str(error).replace(f"connection {conn_id}", "the connection")
+
+
+def _failure(check: Check) -> str:
+    return ": ".join(filter(None, (check.told, check.advice)))
 
 
 def _require(connection: Connection, *fields: str) -> None:
@@ -90,9 +196,51 @@ def _require(connection: Connection, *fields: str) -> None:
         raise ConfigurationError(f"connection {connection.conn_id} lacks: {', '.join(missing)}")
 
 
+def _extra(connection: Connection) -> Mapping[str, Any]:
+    extra: object = connection.extra_dejson
+    # Of a text that is no JSON, Airflow makes an empty extra.
+    if not isinstance(extra, dict) or (not extra and (connection.extra or "{}").strip() not in {"{}", "null"}):
+        raise ConfigurationError(
+            f'the extra of connection {connection.conn_id} is no JSON object: write {{"name": ...}}'
+        )
+    return extra
+
+
+def _rate(conn_id: str, name: str, value: object) -> float:
+    """Read a number above 0, whole where it counts connections."""
+    kind = int if name == "connections" else float
+    try:
+        number = kind(str(value))
+    except ValueError:
+        number = 0
+    if not 0 < number < math.inf:
+        raise ConfigurationError(f"connection {conn_id} has a {name} that is no number above 0")
+    return number
+
+
+def _yes(conn_id: str, name: str, value: object, *, otherwise: bool = True) -> bool:
+    """Read a yes or no, which is a text where the connection came as a URI."""
+    said = {"": otherwise, "none": otherwise, "true": True, "1": True, "false": False, "0": False}
+    try:
+        return said["" if value is None else str(value).strip().lower()]
+    except KeyError:
+        raise ConfigurationError(f"{name} in the extra of connection {conn_id} is neither true nor false") from None
+
+
 def _url(connection: Connection, port: int | None = None) -> str:
+    """Put together host, port and schema; a host that is a URL already needs neither of them."""
     host = connection.host or ""
-    if "://" in host:
-        return host if connection.port is None else f"{host}:{connection.port}"
-    port = connection.port or port
-    return f"{connection.schema or 'https'}://{host}" + (f":{port}" if port else "")
+    if "://" not in host:
+        port = connection.port or port
+        return f"{connection.schema or 'https'}://{host}" + (f":{port}" if port else "")
+    url = urlsplit(host)
+    if not connection.port or _port(url.netloc) == str(connection.port):
+        return host
+    if _port(url.netloc):
+        raise ConfigurationError(f"connection {connection.conn_id} names two ports, one of them in its host: drop one")
+    return url._replace(netloc=f"{url.netloc}:{connection.port}").geturl()
+
+
+def _port(netloc: str) -> str:
+    found = re.search(r":(\d+)\Z", netloc)
+    return found[1] if found else ""

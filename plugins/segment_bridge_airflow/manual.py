@@ -1,4 +1,7 @@
-"""The operator's manual: what the DAG and its tasks do, what a failure means, and what to do then, as Markdown."""
+"""The operator's manual: what the DAG and its tasks do, what a failure means, and what to do then, as Markdown.
+
+The web UI shows blocks of code without their line ends, so that no diagram can stand here.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ DAG = """
 Every hour, the user journeys of the last hours are searched in Splunk, turned into track events and delivered to
 Segment. What was delivered before, Segment recognizes by its messageId.
 
-```
-begin ─┬─ map_users ──────┬─ share_users ── search (each journey) ─┬─ doubt_silence ─────────────────┐
-       │                  ├─ publish                               ├─ convert ── deliver (each group) ┴─ close
-       ├─ map_workspaces ─┴────────────────────────────────────────┘
-       └─ expire
-```
+1. `begin` decides the window and the journeys.
+2. `map_users` and `map_workspaces` read from the clusters who is who; `share_users` and `publish` hand the maps on,
+   where that is switched on.
+3. `search` asks Splunk, one task for each journey; `doubt_silence` looks further where none found anything.
+4. `convert` turns results into events, and `deliver` sends them, one task for each group of batches.
+5. `close` counts the books and writes the report. Beside all of this, `expire` removes what is old.
 
 * **A red run** has left something behind, and `close` says what. The next run reaches back to the last success, so
   that nothing is lost while runs succeed again within the reach (7 days by default).

@@ -158,7 +158,11 @@ class ConvertResultsOperator(BaseOperator):
 
 
 class DeliverBatchesOperator(BaseOperator):
-    """Deliver a group of batches; a retry goes on behind those that were delivered."""
+    """Deliver a group of batches; a retry goes on behind those that were delivered.
+
+    ``tasks_at_once`` is how many of these tasks run at once, the slots of their pool: each keeps to its share of the
+    connection's rate.
+    """
 
     template_fields: Sequence[str] = ("batches",)
 
@@ -167,17 +171,19 @@ class DeliverBatchesOperator(BaseOperator):
         *,
         batches: list[str],
         conn_id: str = "segment_default",
+        tasks_at_once: int = 4,
         **kwargs: Any,  # noqa: ANN401 - as above
     ) -> None:
         super().__init__(**kwargs)
         self.batches = batches
         self.conn_id = conn_id
+        self.tasks_at_once = tasks_at_once
 
     @failing_at_once
     def execute(self, context: Context) -> int:
         """Return how many events were delivered."""
         context["label"] = label(self.batches)  # type: ignore[typeddict-unknown-key] # as above
-        with SegmentHook(self.conn_id).get_conn() as segment:
+        with SegmentHook(self.conn_id).get_conn(self.tasks_at_once) as segment:
             return line.deliver_all(staging_of(context), self.batches, segment)
 
 
@@ -206,7 +212,13 @@ class ExpireRunsOperator(BaseOperator):
     def execute(self, context: Context) -> int:
         """Return how many runs have expired."""
         own = settings.read()
-        return housekeeping.expire(root_of(own), keep=own.keep, keep_reports=own.keep_reports, but=key_of(context))
+        return housekeeping.expire(
+            root_of(own),
+            keep=own.keep,
+            keep_reports=own.keep_reports,
+            keep_ledger=own.keep_ledger,
+            but=key_of(context),
+        )
 
 
 def label(batches: list[str]) -> str:

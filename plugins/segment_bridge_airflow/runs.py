@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import ObjectStoragePath
 
 from segment_bridge import catalog, layout, watermark
-from segment_bridge.plan import Plan
+from segment_bridge.plan import Plan, Resend
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind, decide
 from segment_bridge_airflow.settings import BridgeSettings, read
@@ -59,6 +59,7 @@ def plan_of(context: Context) -> Plan:
         journeys=tuple(journey.name for journey in catalog.find(form.get("journeys") or ())),
         dry_run=bool(form.get("dry_run")),
         message_id_prefix=settings.message_id_prefix,
+        resend=Resend(form.get("resend") or settings.resend),
         identity=settings.identity,
         least_coverage=settings.least_coverage,
     )

@@ -9,6 +9,7 @@ from airflow.sdk import Variable
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import IdentityMode
+from segment_bridge.plan import Resend
 
 VARIABLE = "segment_bridge"
 
@@ -23,6 +24,8 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     message_id_prefix: str = ""
     look_back_hours: float = 4
     reach_days: float = 7
+    #: Whether a run sends again what earlier ones have sent.
+    resend: Resend = Resend.ALWAYS
     identity: IdentityMode = IdentityMode.BRIDGE
     #: The namespace of the host cluster in which the maps are published; empty: they are not.
     publish_namespace: str = ""
@@ -45,6 +48,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def reach(self) -> timedelta:
         """How far it reaches back at most, where none has succeeded for long."""
         return timedelta(days=self.reach_days)
+
+    @property
+    def keep_ledger(self) -> timedelta:
+        """How long the ledger is kept: as far back as scheduled runs reach, and a day."""
+        return max(self.look_back, self.reach) + timedelta(days=1)
 
     @property
     def keep(self) -> timedelta:

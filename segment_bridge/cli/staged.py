@@ -167,7 +167,7 @@ def _tell(done: Redriven) -> bool:
     taken = done.undelivered + done.rejected
     if not taken:
         return False
-    ends = ("sent", "refused", "left", "known", "withheld")
+    ends = ("sent", "refused", "left", "acknowledged", "withheld")
     told = ", ".join(f"{getattr(done, end)} {end}" for end in ends if getattr(done, end))
     click.echo(f"{done.run}: {done.undelivered} undelivered and {done.rejected} rejected taken up: {told}")
     if done.old:

@@ -8,7 +8,7 @@ import msgspec
 
 from segment_bridge.batch import pack
 from segment_bridge.events import MAX_EVENT
-from segment_bridge.segment import MisconfiguredError, Segment
+from segment_bridge.segment import MisconfiguredError, Segment, deliver_several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,18 +33,27 @@ class Summary(TypedDict):
 def upload_events(lines: Iterable[bytes], settings: SegmentSettings) -> tuple[Summary, MisconfiguredError | None]:
     """Deliver all lines; return the summary, and the error that stopped the line if one did."""
     summary = Summary(events=0, batches=0, delivered=0, undelivered=0, rejected=0, reasons={})
+    batches = pack(_acceptable(lines, summary))
+    without_outcome: dict[int, int] = {}
+
+    def bodies() -> Iterator[tuple[int, bytes]]:
+        for packed in batches:
+            summary["batches"] += 1
+            without_outcome[summary["batches"]] = packed.events
+            yield summary["batches"], packed.body
+
     stopped: MisconfiguredError | None = None
     with Segment(settings) as segment:
-        for packed in pack(_acceptable(lines, summary)):
-            summary["batches"] += 1
-            if stopped:
-                summary["undelivered"] += packed.events
-                continue
-            try:
-                _enter(summary, segment.deliver(packed.body))
-            except MisconfiguredError as error:
-                _enter(summary, error.outcome)
-                stopped = error
+        try:
+            for number, outcome in deliver_several(bodies(), segment, segment.connections):
+                del without_outcome[number]
+                _enter(summary, outcome)
+        except MisconfiguredError as error:
+            stopped = error
+    for packed in batches:
+        summary["batches"] += 1
+        summary["undelivered"] += packed.events
+    summary["undelivered"] += sum(without_outcome.values())
     return summary, stopped
 
 

@@ -38,15 +38,31 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Where the run keeps its files: a folder or an object store's URL (default: ~/.local/state/segment-bridge).",
 )
+@click.option(
+    "--resend",
+    envvar="SEGMENT_BRIDGE_RESEND",
+    type=click.Choice(["always", "unacknowledged"]),
+    default="always",
+    show_default=True,
+    help="Whether to send what Segment has acknowledged to an earlier run with the same staging.",
+)
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
-def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_prefix: str, *, dry_run: bool) -> None:
+def run(
+    names: tuple[str, ...],
+    window: Window,
+    staging: str | None,
+    resend: str,
+    message_id_prefix: str,
+    *,
+    dry_run: bool,
+) -> None:
     """Run the whole line over a window: maps, searches, conversion, delivery, books."""
     from rich.console import Console  # noqa: PLC0415 - start-up: only this command draws
     from rich.progress import Progress  # noqa: PLC0415
 
     from segment_bridge import layout, line  # noqa: PLC0415
-    from segment_bridge.plan import Plan, Span  # noqa: PLC0415
+    from segment_bridge.plan import Plan, Resend, Span  # noqa: PLC0415
     from segment_bridge.staging import Staging  # noqa: PLC0415
 
     chosen = catalog.find(names)
@@ -59,7 +75,13 @@ def run(names: tuple[str, ...], window: Window, staging: str | None, message_id_
     root = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge"))
     folder = layout.run_of(root, key)
     journeys = tuple(journey.name for journey in chosen)
-    plan = Plan(span=Span.of(window), journeys=journeys, dry_run=dry_run, message_id_prefix=message_id_prefix)
+    plan = Plan(
+        span=Span.of(window),
+        journeys=journeys,
+        dry_run=dry_run,
+        message_id_prefix=message_id_prefix,
+        resend=Resend(resend),
+    )
     with Progress(console=Console(stderr=True), transient=True) as bar:
         carrying = _Carrying(root, key, bar, splunk, clusters, segment)
         stopped = carrying.carry(plan, chosen)
@@ -166,7 +188,7 @@ def _print_report(report: Report, console: Console) -> None:
 
     table = Table(title=f"{report.plan.window}{' (dry run)' if report.plan.dry_run else ''}")
     table.add_column("journey")
-    columns = ("found", "events", "batches", "sent", "rejected", "undelivered", "withheld")
+    columns = ("found", "events", "batches", "sent", "rejected", "undelivered", "withheld", "acknowledged")
     for column in columns:
         table.add_column(column, justify="right")
 

@@ -16,6 +16,7 @@ delivered by then is undelivered, and can be sent again whole, as Segment drops 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from segment_bridge.errors import BridgeError, ConfigurationError, RetryableErro
 from segment_bridge.events import from_body, to_body
 from segment_bridge.segment import pauses
 from segment_bridge.segment.outcome import Attempt, MisconfiguredError, Outcome, Refused
+from segment_bridge.segment.throttle import Throttle
 from segment_bridge.segment.transport import RefusedError, Transport
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from segment_bridge.segment.throttle import Board
     from segment_bridge.settings import SegmentSettings
 
 #: Seconds that a request gets at least, however little of the budget is left.
@@ -39,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 class Segment:
-    """Segment's batch endpoint, over one pool of connections.
+    """Segment's batch endpoint, over one pool of connections; several threads can deliver at once.
 
     Raises :class:`ConfigurationError` for an address or a write key that cannot be one.
     ``sleep`` and ``clock`` (monotonic) are in seconds.
@@ -49,13 +52,15 @@ class Segment:
         self,
         settings: SegmentSettings,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._sleep_until_stopped
         self._clock = clock
         self._transport = Transport(settings, clock=clock)
+        self._throttle = Throttle(settings, self._sleep, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +73,23 @@ class Segment:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    @property
+    def connections(self) -> int:
+        """How many batches are delivered at once."""
+        return self._settings.connections
+
+    def share_pauses(self, board: Board) -> None:
+        """Keep the pauses that others were asked for, too, and let them know of ours."""
+        self._throttle.board = board
+
+    def stop(self) -> None:
+        """Cut all pauses short: what waits in another thread ends undelivered."""
+        self._stopped.set()
+
+    def _sleep_until_stopped(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise RetryableError("stopped while waiting")
 
     def deliver(self, body: bytes) -> Outcome:
         """Deliver one batch, a finished request body, and say what became of each event.
@@ -116,10 +138,13 @@ class Segment:
 
         def post() -> None:
             repeats = len(attempts) - before
+            self._throttle.wait(events, budget.left())
             answer, error = self._transport.post(
                 body, repeats, max(_MIN_TIMEOUT, min(self._settings.timeout, budget.left()))
             )
             attempts.append(Attempt(events, answer))
+            if pause := pauses.asked(error):
+                self._throttle.pause(pause)
             if error:
                 logger.warning("%s (%d events, %d bytes, repeat %d)", error, events, len(body), repeats)
                 raise error

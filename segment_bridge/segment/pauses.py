@@ -10,12 +10,13 @@ import tenacity
 from tenacity.stop import stop_base
 
 from segment_bridge.errors import RetryableError
+from segment_bridge.segment.throttle import MAX_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds: the least and the most that is waited where Segment asks for a pause.
-_MIN_PAUSE, _MAX_PAUSE = 1.0, 300.0
+#: Seconds: the least that is waited where Segment asks for a pause.
+_MIN_PAUSE = 1.0
 #: Seconds beyond which a pause grows no more.
 _MAX_GROWN = 60.0
 _JITTER = 0.1
@@ -66,8 +67,14 @@ def retrying(
     return lambda request: backing_off(as_asked, request)
 
 
+def asked(error: BaseException | None) -> float | None:
+    """Return the seconds that Segment asks to wait, within bounds; None where it does not."""
+    seconds = error.retry_after if isinstance(error, RetryableError) else None
+    return None if seconds is None else min(max(seconds, _MIN_PAUSE), MAX_PAUSE)
+
+
 def _asks_for_a_pause(error: BaseException) -> bool:
-    return isinstance(error, RetryableError) and error.retry_after is not None
+    return asked(error) is not None
 
 
 def _may_succeed_later(error: BaseException) -> bool:
@@ -76,9 +83,7 @@ def _may_succeed_later(error: BaseException) -> bool:
 
 
 def _asked_pause(state: tenacity.RetryCallState) -> float:
-    error = state.outcome and state.outcome.exception()
-    asked = error.retry_after if isinstance(error, RetryableError) else None
-    return min(max(asked or 0.0, _MIN_PAUSE), _MAX_PAUSE)
+    return asked(state.outcome.exception() if state.outcome else None) or _MIN_PAUSE
 
 
 def _log_pause(state: tenacity.RetryCallState) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
@@ -36,7 +37,7 @@ _SHORT_ANSWER, _QUICK_ANSWER = 4_096, 1.0
 
 
 class Transport:
-    """The batch endpoint, over one pool of connections; ``clock`` is monotonic, in seconds.
+    """The batch endpoint, over one pool of connections that threads can share; ``clock`` is monotonic, in seconds.
 
     Raises :class:`ConfigurationError` for an address or a write key that cannot be one.
     """
@@ -45,6 +46,9 @@ class Transport:
         self._clock = clock
         self._url = _endpoint(settings.batch_api)
         self._session = _Session()
+        connections = HTTPAdapter(pool_connections=1, pool_maxsize=settings.connections)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, connections)
         # Given here, the key goes before any entry of a .netrc.
         self._session.auth = _credentials(settings.write_key)
         self._session.headers.update({"Content-Type": "application/json", "User-Agent": _user_agent()})

@@ -96,8 +96,7 @@ class Transport:
         self.scheme, self.host, self.port, self._prefix = _address(settings.url)
         self._tls = _tls(settings) if self.scheme == "https" else None
         self._timeout = settings.timeout
-        names = filter(None, (settings.username, settings.password, settings.token, settings.session_key))
-        self._private = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names))
+        self._private = (settings.username, settings.password, settings.token, settings.session_key)
 
     def __call__(self, url: str, message: Mapping[str, Any], **_: object) -> dict[str, Any]:
         """Return a success with its open :class:`Body`, or a 401, upon which the SDK may log in again.
@@ -115,7 +114,7 @@ class Transport:
             elif response.status == HTTPStatus.UNAUTHORIZED:
                 body = io.BytesIO()
             else:
-                error = self._error(response)
+                error = self._error(response, _credentials(message))
                 error.http_status = response.status
                 raise error
             return {"status": response.status, "reason": "", "headers": list(_cookies(response)), "body": body}
@@ -146,7 +145,7 @@ class Transport:
                 "Splunk cannot be asked: SPLUNK_API_URL or a credential has characters that cannot stand in it"
             ) from None
 
-    def _error(self, response: HTTPResponse) -> BridgeError:
+    def _error(self, response: HTTPResponse, sent: str) -> BridgeError:
         match response.status:
             case status if status < HTTPStatus.BAD_REQUEST:
                 return ConfigurationError(
@@ -154,7 +153,7 @@ class Transport:
                     f"is the address of its REST API (port {DEFAULT_PORT}, if not configured otherwise)"
                 )
             case HTTPStatus.BAD_REQUEST:
-                return FatalError(f"Splunk refuses the request: {self._told(response)}")
+                return FatalError(f"Splunk refuses the request: {self._told(response, sent)}")
             case HTTPStatus.NOT_FOUND:
                 return ConfigurationError(
                     "Splunk answered 404 Not Found: check SPLUNK_API_URL, SPLUNK_APP_NAME and SPLUNK_OWNER"
@@ -164,15 +163,15 @@ class Transport:
                     "Splunk", status, retry_after=seconds_to_wait(response.getheader("Retry-After"))
                 )
 
-    def _told(self, response: HTTPResponse) -> str:
+    def _told(self, response: HTTPResponse, sent: str) -> str:
         """Return what a refusal says about the search, within bounds and without the credentials."""
         try:
             refusal = msgspec.json.decode(response.read(_MAX_REFUSAL), type=_Refusal)
         except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return "it does not say why"
         text = "; ".join(message.text for message in refusal.messages)
-        if self._private.pattern:
-            text = self._private.sub("...", text)
+        private = filter(None, (*self._private, sent))
+        text = re.sub("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in private) or "(?!)", "...", text)
         return "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_TOLD])
 
 
@@ -209,6 +208,11 @@ def _tls(settings: SplunkSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _credentials(message: Mapping[str, Any]) -> str:
+    """Return what a request was authorized with, which after a login is a key that Splunk has made up."""
+    return str(dict(message["headers"]).get("Authorization", "")).partition(" ")[2]
 
 
 def _cookies(response: HTTPResponse) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import msgspec
 
 from segment_bridge import closing, layout, line
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.plan import Plan, Span
+from segment_bridge.plan import Plan, Resend, Span
 from segment_bridge.runs import find
 from segment_bridge.segment import Segment
 from segment_bridge.segment.transport import _status_error
@@ -93,12 +93,17 @@ def stage(
     prefix: str = "",
     end: datetime = NOON,
     dry_run: bool = False,
+    resend: Resend = Resend.ALWAYS,
     closed: bool = True,
 ) -> Run:
     """Carry results through the line; without ``segment`` nothing is sent."""
     folder = layout.run_of(root, key)
     plan = Plan(
-        span=Span(end - timedelta(hours=4), end), journeys=(JOURNEY,), message_id_prefix=prefix, dry_run=dry_run
+        span=Span(end - timedelta(hours=4), end),
+        journeys=(JOURNEY,),
+        message_id_prefix=prefix,
+        dry_run=dry_run,
+        resend=resend,
     )
     line.begin(folder, plan)
     for name, entries in ((layout.USERS, USERS), (layout.WORKSPACES, WORKSPACES)):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segment_bridge.convert import convert
+from segment_bridge.convert import MAX_DEPTH, convert
 from segment_bridge.events import MAX_EVENT, Reason, Rejection, TrackEvent, from_body, to_body
 from segment_bridge.identity import Maps
 
@@ -312,13 +312,30 @@ def deeper(calls: int, body: bytes) -> list[bytes]:
     return deeper(calls - 1, body) if calls else from_body(body)
 
 
-@pytest.mark.xfail(strict=True, reason="how deep an event may be nested depends on how deep the calls are")
 def test_an_event_can_be_read_from_its_batch_wherever_that_is_done() -> None:
-    for depth in range(800, 1_000):
+    for depth in (MAX_DEPTH, *range(800, 1_100, 7)):
         properties = '{"a":' * depth + "1" + "}" * depth
         (one,) = made(line(RESULT | {"properties": properties}))
         if isinstance(one, TrackEvent):
             assert deeper(20, to_body([one.body])) == [one.body]
+
+
+@pytest.mark.parametrize("part", ["properties", "context"])
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_how_deep_an_object_may_be_nested(part: str, opening: str, closing: str, beyond: int) -> None:
+    levels = MAX_DEPTH - 1 + beyond
+    text = '{"wide":[[],[],{}],"deep":' + opening * levels + closing * levels + "}"
+    (one,) = made(line(RESULT | {part: text.replace('":}', '":1}')}))
+    reason = Reason.MALFORMED_PROPERTIES if part == "properties" else Reason.MALFORMED_CONTEXT
+    assert isinstance(one, TrackEvent) if not beyond else isinstance(one, Rejection) and one.reason is reason
+
+
+def test_many_brackets_are_not_deep() -> None:
+    (one,) = made(
+        line(RESULT | {"properties": '{{"flat":[{}],"text":"{}"}}'.format(",".join(["{}"] * 999), "[{" * 999)})
+    )
+    assert isinstance(one, TrackEvent)
 
 
 @pytest.mark.parametrize("result", [b'{"x":"\xff"}', b'{"messageId":7,"x":"\xff"}', b'{"namespace":"\xff"}'])

@@ -98,7 +98,7 @@ run a, window {WINDOW}
 run b, window [2026-01-05T09:00:00Z, 2026-01-05T13:00:00Z)
   journey {JOURNEY} matched it: 1 in its results
   rejected: unknown_user
-  redrives/ID/{JOURNEY}/000001.json: known to Segment, as another run had delivered it"""
+  redrives/ID/{JOURNEY}/000001.json: acknowledged by Segment before, to another run"""
     )
 
 

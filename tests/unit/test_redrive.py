@@ -246,10 +246,10 @@ def test_what_another_run_has_delivered_is_not_sent_again(root: Staging) -> None
     stage(root, "b", later, segment=Answers(lambda _: 200), end=NOON + timedelta(hours=1))
     segment = always(200)
     done = redrive(root, run, segment, BOB_IS_KNOWN)
-    assert done == Redriven(run="a", undelivered=2, rejected=1, known=2, sent=1)
+    assert done == Redriven(run="a", undelivered=2, rejected=1, acknowledged=2, sent=1)
     assert segment.requests == [["3"]]
-    assert [record.known for record in records(run)] == [("1", "2"), ()]
-    assert books(run) == JourneyBooks(found=3, events=3, batches=1, sent=3)
+    assert [record.acknowledged for record in records(run)] == [("1", "2"), ()]
+    assert books(run) == JourneyBooks(found=3, events=1, batches=1, sent=1, acknowledged=2)
 
 
 def test_an_event_that_several_runs_left_behind_is_sent_once(root: Staging) -> None:
@@ -259,10 +259,10 @@ def test_an_event_that_several_runs_left_behind_is_sent_once(root: Staging) -> N
     one = Redrive(find(root), segment.segment(), now=NOON)
     assert [one.take_up(run) for run in runs] == [
         Redriven(run="a", undelivered=1, sent=1),
-        Redriven(run="b", undelivered=1, known=1),
+        Redriven(run="b", undelivered=1, acknowledged=1),
     ]
     assert segment.requests == [["1"]]
-    assert [books(run).sent for run in runs] == [1, 1]
+    assert [(books(run).sent, books(run).acknowledged) for run in runs] == [(1, 0), (0, 1)]
 
 
 def test_a_dry_run_sends_and_records_nothing_and_counts_each_event_once(root: Staging) -> None:
@@ -272,7 +272,7 @@ def test_a_dry_run_sends_and_records_nothing_and_counts_each_event_once(root: St
     one = Redrive(find(root), None, BOB_IS_KNOWN, NOON)
     assert [one.take_up(run) for run in runs] == [
         Redriven(run="a", undelivered=1, rejected=1, withheld=2),
-        Redriven(run="b", undelivered=1, rejected=1, known=2),
+        Redriven(run="b", undelivered=1, rejected=1, acknowledged=2),
     ]
     assert [records(run) for run in runs] == [[], []]
 

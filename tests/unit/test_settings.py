@@ -163,17 +163,34 @@ class TestSegmentSettings:
             pause=0.5,
             timeout=30.0,
             budget=1800.0,
+            connections=8,
+            requests_per_second=100.0,
+            events_per_second=None,
         )
 
     def test_every_variable(self) -> None:
-        with Environment({"SEGMENT_WRITE_KEY": "key", "SEGMENT_BATCH_API": "https://eu.example.com"}) as env:
+        variables = {
+            "SEGMENT_WRITE_KEY": "key",
+            "SEGMENT_BATCH_API": "https://eu.example.com",
+            "SEGMENT_CONNECTIONS": "3",
+            "SEGMENT_REQUESTS_PER_SECOND": "7.5",
+            "SEGMENT_EVENTS_PER_SECOND": "900",
+        }
+        with Environment(variables) as env:
             settings = SegmentSettings.from_environment(env)
-        assert settings == SegmentSettings(write_key="key", batch_api="https://eu.example.com")
+        assert settings == SegmentSettings(
+            write_key="key",
+            batch_api="https://eu.example.com",
+            connections=3,
+            requests_per_second=7.5,
+            events_per_second=900,
+        )
+        assert (settings.shared_by(3).requests_per_second, settings.shared_by(3).events_per_second) == (2.5, 300)
 
     def test_shows_no_secrets(self) -> None:
         assert repr(SegmentSettings(write_key=SECRET)) == (
             "SegmentSettings(batch_api='https://api.segment.io/v1/batch', attempts=3, pause=0.5, "
-            "timeout=30.0, budget=1800.0)"
+            "timeout=30.0, budget=1800.0, connections=8, requests_per_second=100.0, events_per_second=None)"
         )
 
 
@@ -206,3 +223,12 @@ def test_settings_are_values(settings: SplunkSettings | SegmentSettings | Kubern
     assert replace(settings, timeout=1.0) != settings
     with pytest.raises(FrozenInstanceError):
         settings.timeout = 1.0  # type: ignore[misc] # what is tested
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("SEGMENT_CONNECTIONS", "0"), ("SEGMENT_CONNECTIONS", "2.5"), ("SEGMENT_REQUESTS_PER_SECOND", "many")],
+)
+def test_what_is_no_number_or_rate(name: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} is no "):
+        SegmentSettings.from_environment(Environment({"SEGMENT_WRITE_KEY": "key", name: text}))

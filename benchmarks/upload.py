@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import msgspec
@@ -122,7 +122,7 @@ def _arrived(command: Command, url: str, folder: Path) -> Path:
         bodies: list[bytes] = answer.read().splitlines()
     events = [event for body in bodies if body for event in from_body(body)]
     path = folder / command.name
-    path.write_bytes(b"\n".join(sorted(events, key=lambda event: read_head(event).messageId)))
+    path.write_bytes(b"\n".join(sorted(events, key=lambda event: read_head(bytes(event)).messageId)))
     return path
 
 

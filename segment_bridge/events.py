@@ -118,14 +118,19 @@ _HEAD, _TAIL = b'{"batch":[', b"]}"
 ENVELOPE = len(_HEAD) + len(_TAIL)
 
 
-def to_body(events: Sequence[bytes]) -> bytes:
+def to_body(events: Sequence[bytes | msgspec.Raw]) -> bytes:
     """Make a request body of events."""
     return _HEAD + b",".join(events) + _TAIL
 
 
 def from_body(body: bytes) -> list[bytes]:
     """Return the events of a request body, byte for byte; raise :class:`FatalError` for what is none."""
+    return [bytes(event) for event in within(body)]
+
+
+def within(body: bytes) -> list[msgspec.Raw]:
+    """Return the same as parts of the body, which are not copied."""
     try:
-        return [bytes(event) for event in _decode_body(body).batch]
+        return _decode_body(body).batch
     except (ValueError, RecursionError):
         raise FatalError(f"a body of {len(body)} bytes is no batch: make it again from the events") from None

@@ -12,4 +12,4 @@ fi
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 split -C 474989 -a 4 - "$folder/"
-find "$folder" -type f -print0 | xargs -0 -P "$at_once" -I{} sh -c "$post <{}"
+find "$folder" -type f -print0 | xargs -0 -P "$at_once" -I{} sh -c "<{} $post"

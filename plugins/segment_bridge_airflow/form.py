@@ -41,20 +41,18 @@ FORM = {
         False,
         type=["null", "boolean"],
         title="Dry run",
-        description_md=(
-            "Do everything but send; the report shows what would have been sent.\n\n"
-            "**Sending events again:** Segment recognizes what it has taken before by its messageId, for about 24 "
-            "hours. Within these, running over the same hours again does no harm; older events count twice downstream."
-        ),
+        description="Do everything but send; the report shows what would have been sent.",
     ),
     "resend": Param(
         None,
         type=["null", "string"],
         enum=[None, "always", "unacknowledged"],
+        values_display={"null": "as the settings say"},
         title="Resend",
-        description=(
-            "Whether to send what earlier runs have sent: always, or only what Segment has not acknowledged. "
-            "By default as the settings say."
+        description_md=(
+            "Whether to send what earlier runs have sent: always, or only what Segment has not acknowledged.\n\n"
+            "**Sending events again:** Segment recognizes what it has taken before by its messageId, for about 24 "
+            "hours. Within these, running over the same hours again does no harm; older events count twice downstream."
         ),
     ),
     "look_back_hours": Param(

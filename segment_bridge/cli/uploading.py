@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from segment_bridge.segment import Outcome
     from segment_bridge.settings import SegmentSettings
 
-_as_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+class _Object(msgspec.Struct):
+    """Any JSON object; nothing of it is kept."""
+
+
+_require_object = msgspec.json.Decoder(_Object).decode
 
 
 class Summary(TypedDict):
@@ -75,7 +80,7 @@ def _acceptable(lines: Iterable[bytes], summary: Summary) -> Iterator[bytes]:
             _reject(summary, "too_large")
             continue
         try:
-            _as_object(event)
+            _require_object(event.decode())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             _reject(summary, "malformed_event")
             continue

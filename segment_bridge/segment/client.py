@@ -21,7 +21,7 @@ import time
 from typing import TYPE_CHECKING
 
 from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError
-from segment_bridge.events import from_body, to_body
+from segment_bridge.events import to_body, within
 from segment_bridge.segment import pauses
 from segment_bridge.segment.outcome import Attempt, MisconfiguredError, Outcome, Refused
 from segment_bridge.segment.throttle import Throttle
@@ -97,7 +97,7 @@ class Segment:
         Raises :class:`MisconfiguredError`, which carries the outcome, where the line has to stop, and
         :class:`FatalError` for a body that is no batch.
         """
-        events = from_body(body)
+        events = within(body)
         budget = pauses.Budget(self._settings.budget, self._clock)
         attempts: list[Attempt] = []
         rejected: list[Refused] = []

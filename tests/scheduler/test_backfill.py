@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.scheduler.conftest import HOURS, times, until, written
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from tests.scheduler.conftest import Bridge, World
 
 RUNS_AT_ONCE = 2
+
+pytestmark = pytest.mark.skipif(not os.environ.get("SEGMENT_BRIDGE_SOAK"), reason="takes many minutes: make soak")
 
 
 def backfill(bridge: Bridge, hours: int, reprocess: str = "none", first: int = 1) -> int:

@@ -99,7 +99,8 @@ def test_terminal_for_all(line: Line, fault: Fault) -> None:
 )
 def test_the_line_stops(line: Line, code: int, times: float) -> None:
     line.segment.cue(status(code), times=times)
-    line.run(SMALL, OTHER)
+    # What is under way on other connections ends as it ends; with one, nothing is begun behind the refusal.
+    line.run(SMALL, OTHER, SEGMENT_CONNECTIONS="1")
     line.check(2, undelivered=line.count())
     assert len(line.segment.asked) == 1
 

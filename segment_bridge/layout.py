@@ -10,6 +10,7 @@
     acknowledged/JOURNEY.ndjson    {"messageId"} a line: events that are not sent again, where the plan says so
     batches/JOURNEY/000001.json    finished request bodies
     outcomes/JOURNEY/000001.json   what became of each
+    pause.json                     until when nothing is to be sent, where Segment asked for a pause
     report.json                    the books
     redrives/ID/JOURNEY/000001.json   what became of its leftovers later
 

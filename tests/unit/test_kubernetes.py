@@ -462,6 +462,12 @@ class TestTls:
             "check the cluster's certificate authority"
         )
 
+    def test_an_authority_that_nobody_named(self, tmp_path: Path) -> None:
+        with self.serving_tls() as api:
+            path = kubeconfig(tmp_path / "config", {"host": api.url})
+            error = caught_from(lambda: self.read(path), ConfigurationError)
+        assert "the server's certificate is not trusted" in str(error)
+
 
 def test_importing_the_module_does_not_import_the_client() -> None:
     code = "import sys, segment_bridge.kubernetes; print('kubernetes' in sys.modules, 'urllib3' in sys.modules)"

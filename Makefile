@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo up down test lint types unit system faults soak reliability bench golden lock clean
+.PHONY: help demo up down test lint types unit system faults soak reliability conformance fuzz bench audit golden lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,7 +32,7 @@ types: $(READY) ## Static types
 	$(BIN)/mypy
 
 unit: $(READY) ## Tests of one module or stage each, properties included
-	$(BIN)/pytest -n 2 tests/unit tests/journeys
+	$(BIN)/pytest -n 2 tests/unit tests/journeys tests/fuzz tests/conformance
 
 system: $(READY) ## Tests of the whole: command line, the DAG, a whole Airflow, other people's clients
 	$(BIN)/pytest -n 2 tests/system
@@ -47,6 +47,21 @@ soak: $(READY) ## What takes too long for every change: days that pass, 24-hour 
 
 reliability: $(READY) ## Write docs/reliability.md from the figures of the fault suite
 	$(BIN)/python -m tests.faults.report
+
+conformance: $(READY) ## Compare retrying with Segment's own SDK, and write docs/conformance.md
+	npm ci --prefix tests/conformance/node --ignore-scripts --no-audit --no-fund
+	$(BIN)/python -m tests.conformance.report
+	$(BIN)/pytest tests/conformance
+
+SECONDS ?= 60
+fuzz: $(READY) ## Fuzz, guided by coverage: make fuzz SECONDS=600, for each of four targets
+	@test -x .sandbox/fuzzing/bin/python || { $(BIN)/python -m venv .sandbox/fuzzing && .sandbox/fuzzing/bin/pip install --quiet atheris; }
+	PYTHONPATH=.:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+	    .sandbox/fuzzing/bin/python -m tests.fuzz --seconds $(SECONDS)
+
+audit: ## Look up what is locked among the known vulnerabilities; fails where no database can be reached
+	@test -x .sandbox/audit/bin/pip-audit || { $(PYTHON) -m venv .sandbox/audit && .sandbox/audit/bin/pip install --quiet pip-audit; }
+	@.sandbox/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements-dev.txt
 
 bench: $(READY) ## Measure against what else one would run, and write docs/performance.md
 	$(BIN)/python -m benchmarks --markdown docs/performance.md

@@ -14,6 +14,8 @@ from sandbox.serve import serving
 from segment_bridge.catalog import JOURNEYS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.airflow.conftest import Airflow, World
 
 #: The traffic's end, and with it the whole of the traffic in the window.
@@ -29,7 +31,9 @@ def books(report: dict[str, object], name: str) -> tuple[object, ...]:
     return one["found"], one["sent"], one["rejected"], one["undelivered"]
 
 
-def test_the_dag_sends_byte_for_byte_what_the_command_line_sends(airflow: Airflow, world: World) -> None:
+def test_the_dag_sends_byte_for_byte_what_the_command_line_sends(
+    airflow: Airflow, world: World, tmp_path: Path
+) -> None:
     run = airflow.run(WHOLE)
     with serving(segment.create_app()) as other:
         command = [sys.executable, "-m", "segment_bridge", "run", "--from", "2026-01-05T08:00:00Z", "--to", WHOLE]
@@ -45,7 +49,7 @@ def test_the_dag_sends_byte_for_byte_what_the_command_line_sends(airflow: Airflo
                 "KUBECONFIG": world.addresses["kubeconfig"],
                 "HOST_CONTEXT": "host",
                 "MEMBER_CONTEXTS": "member-1,member-2",
-                "SEGMENT_BRIDGE_STAGING": str(os.environ["AIRFLOW_HOME"] + "/cli"),
+                "SEGMENT_BRIDGE_STAGING": str(tmp_path),
             },
             capture_output=True,
             check=False,

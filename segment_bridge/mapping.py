@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from segment_bridge import gate, identity, layout
+from segment_bridge import config_maps, gate, identity, layout
 from segment_bridge.errors import BridgeError, RetryableError
 from segment_bridge.events import IdentityMode
 from segment_bridge.plan import Plan
@@ -61,12 +61,11 @@ def share_users(run: Staging, settings: Callable[[], SplunkSettings]) -> None:
 
 def publish(run: Staging, cluster: Cluster, namespace: str) -> list[str]:
     """Publish both maps as ConfigMaps; return the names of those that have changed."""
-    changed = []
-    for name, config_map in CONFIG_MAPS.items():
-        data = {f"{config_map}.json": identity.to_json(_read(run, name)).decode()}
-        if cluster.publish(namespace, config_map, data):
-            changed.append(config_map)
-    return changed
+    return [
+        changed
+        for name, config_map in CONFIG_MAPS.items()
+        for changed in config_maps.publish(cluster, namespace, config_map, _read(run, name))
+    ]
 
 
 def _stage(

@@ -56,9 +56,9 @@ users up there. Otherwise it does nothing.
 
 PUBLISH = """
 Publishes both maps as ConfigMaps (`uid-map`, `ws-map`) in the namespace that the setting `publish_namespace` names.
-Otherwise it does nothing.
+Otherwise it does nothing. A map that one ConfigMap cannot hold goes on in `uid-map-2`, and so on.
 
-**Fails** if a map is too large for a ConfigMap, or the credentials may not patch it. Nothing in the run waits for it.
+**Fails** if the credentials may not list, create and patch ConfigMaps there. Nothing in the run waits for it.
 """
 
 SEARCH = """

@@ -78,26 +78,21 @@ class Cluster:
         """Yield the tenants' Namespaces as JSON objects, reduced to what makes up the workspace map."""
         return self._list("tenant Namespaces", _NAMESPACES, labelSelector=_TENANT)
 
-    def publish(self, namespace: str, name: str, data: Mapping[str, str]) -> bool:
-        """Let a ConfigMap hold exactly this data, by server-side apply; say whether it did not before.
+    def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
+        """Return the data of a ConfigMap; None where it does not exist."""
+        query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
+        found = msgspec.json.decode(self._get(f"ConfigMap {name}", _config_maps(namespace), query), type=_ConfigMaps)
+        return next((one.data or {} for one in found.items), None)
 
-        Raises :class:`ConfigurationError` for data that no ConfigMap can hold.
-        """
-        size = sum(len(key.encode()) + len(value.encode()) for key, value in data.items())
-        if size > MAX_CONFIG_MAP:
-            raise ConfigurationError(
-                f"ConfigMap {name} would hold {size} bytes, and can hold {MAX_CONFIG_MAP}: "
-                "publish the map of so many users in Splunk's KV store instead"
-            )
-        what, path = f"ConfigMap {name}", f"/api/v1/namespaces/{namespace}/configmaps"
-        found = self._get(what, path, {"fieldSelector": f"metadata.name={name}", "limit": "1"})
-        if msgspec.json.decode(found, type=_ConfigMaps).hold(data):
+    def publish(self, namespace: str, name: str, data: Mapping[str, str]) -> bool:
+        """Let a ConfigMap hold exactly this data, by server-side apply; say whether it did not before."""
+        if self.config_map(namespace, name) == data:
             return False
         applied = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
         self._request(
             "PATCH",
-            what,
-            f"{path}/{name}",
+            f"ConfigMap {name}",
+            f"{_config_maps(namespace)}/{name}",
             {"fieldManager": FIELD_MANAGER, "force": "true"},
             body=applied,
         )
@@ -199,8 +194,9 @@ class _ConfigMap(msgspec.Struct):
 class _ConfigMaps(msgspec.Struct):
     items: list[_ConfigMap]
 
-    def hold(self, data: Mapping[str, str]) -> bool:
-        return [one.data for one in self.items] == [data]
+
+def _config_maps(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/configmaps"
 
 
 class _ExpiredError(Exception):

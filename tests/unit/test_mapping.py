@@ -10,8 +10,8 @@ from sandbox import kubernetes as stand_in
 from sandbox.kubernetes.objects import Object
 from sandbox.serve import serving
 from segment_bridge import layout, mapping
-from segment_bridge.errors import ConfigurationError, RetryableError
-from segment_bridge.kubernetes import MAX_CONFIG_MAP, Cluster
+from segment_bridge.errors import RetryableError
+from segment_bridge.kubernetes import Cluster
 from segment_bridge.settings import KubernetesSettings
 from segment_bridge.staging import Staging
 
@@ -83,17 +83,6 @@ def test_both_maps_are_published_and_only_when_they_have_changed(root: Staging, 
     run.write_json(layout.map_file(layout.WORKSPACES), {"bob-tenant": "bob"})
     assert mapping.publish(run, cluster, NAMESPACE) == ["ws-map"]
     assert config_maps(url)["ws-map"] == {"ws-map.json": '{"bob-tenant":"bob"}'}
-
-
-def test_a_map_that_no_config_map_can_hold_is_refused(root: Staging, url: str, tmp_path: Path) -> None:
-    run = layout.run_of(root, "one")
-    run.write_json(layout.map_file(layout.USERS), {f"user-{n:030}": "x" * 20 for n in range(20_000)})
-    run.write_json(layout.map_file(layout.WORKSPACES), {"a": "b"})
-    with pytest.raises(
-        ConfigurationError, match=rf"^ConfigMap uid-map would hold \d+ bytes, and can hold {MAX_CONFIG_MAP}: "
-    ):
-        mapping.publish(run, host(url, tmp_path), NAMESPACE)
-    assert config_maps(url) == {}
 
 
 def test_a_map_is_staged_with_its_figures(root: Staging, url: str, tmp_path: Path) -> None:

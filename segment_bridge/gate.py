@@ -13,6 +13,7 @@ import msgspec
 
 from segment_bridge import layout
 from segment_bridge.errors import ConfigurationError
+from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class Limits:
     """By how many percent a map may be smaller than the last good one, and how old that one may be to stand in."""
 
-    largest_shrink: int = 20
-    oldest: timedelta = timedelta(hours=24)
+    largest_shrink: int = DEFAULT_MAP_SHRINK_PERCENT
+    oldest: timedelta = timedelta(hours=DEFAULT_MAP_STAND_IN_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,7 @@ def judge(made: IdentityMap, *, last_size: int | None, last_age: timedelta | Non
     return UseLastGood(f"{reason}; the last good map, {_hours(last_age)} old, stands in")
 
 
-def admit(
-    root: Staging, name: str, made: IdentityMap, *, run: str, now: datetime, limits: Limits | None = None
-) -> Admitted:
+def admit(root: Staging, name: str, made: IdentityMap, *, run: str, now: datetime, limits: Limits) -> Admitted:
     """Judge a new map of this name, and keep a good one as the last good, made by ``run``; ``root`` is staging's own.
 
     Raises :class:`ConfigurationError` for a map that is refused: asking again would find the same objects.
@@ -91,7 +90,7 @@ def admit(
         made,
         last_size=len(last.entries) if last else None,
         last_age=now - last.made_at if last else None,
-        limits=limits or Limits(),
+        limits=limits,
     )
     match verdict:
         case Refuse(reason):
@@ -105,10 +104,10 @@ def admit(
     return Admitted(made.entries, Accept())
 
 
-def stand_in(root: Staging, name: str, *, reason: str, now: datetime, limits: Limits | None = None) -> Admitted | None:
+def stand_in(root: Staging, name: str, *, reason: str, now: datetime, limits: Limits) -> Admitted | None:
     """Return the last good map of this name where none could be made; None where there is none young enough."""
     last = read_last_good(root, name)
-    if last is None or (age := now - last.made_at) > (limits or Limits()).oldest:
+    if last is None or (age := now - last.made_at) > limits.oldest:
         return None
     return Admitted(last.entries, UseLastGood(f"{reason}; the last good map, {_hours(age)} old, stands in"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from segment_bridge import config_maps, gate, identity, layout
 from segment_bridge.errors import BridgeError, RetryableError
 from segment_bridge.events import IdentityMode
+from segment_bridge.gate import Limits
 from segment_bridge.plan import Plan
 from segment_bridge.report import MapBooks
 
@@ -24,16 +25,24 @@ if TYPE_CHECKING:
 CONFIG_MAPS = {layout.USERS: "uid-map", layout.WORKSPACES: "ws-map"}
 
 
-def map_users(root: Staging, key: str, host: Cluster, *, last_try: bool = True) -> MapBooks:
+def map_users(
+    root: Staging, key: str, host: Cluster, *, limits: Limits | None = None, last_try: bool = True
+) -> MapBooks:
     """Stage the map from user names to SSO IDs.
 
     Where the cluster cannot be read, or its map does not pass the gate, the last good map stands in, if it is young
     enough; before the ``last_try`` what may succeed later is raised instead.
     """
-    return _stage(root, key, layout.USERS, [host], lambda: identity.user_map(host.user_signups()), last_try=last_try)
+
+    def make() -> IdentityMap:
+        return identity.user_map(host.user_signups())
+
+    return _stage(root, key, layout.USERS, [host], make, limits=limits or Limits(), last_try=last_try)
 
 
-def map_workspaces(root: Staging, key: str, members: Sequence[Cluster], *, last_try: bool = True) -> MapBooks:
+def map_workspaces(
+    root: Staging, key: str, members: Sequence[Cluster], *, limits: Limits | None = None, last_try: bool = True
+) -> MapBooks:
     """Stage the map from namespaces to workspaces, of all member clusters; a later one wins.
 
     The last good map stands in as for :func:`map_users`.
@@ -42,7 +51,7 @@ def map_workspaces(root: Staging, key: str, members: Sequence[Cluster], *, last_
     def make() -> IdentityMap:
         return identity.workspace_map(member.tenant_namespaces() for member in members)
 
-    return _stage(root, key, layout.WORKSPACES, members, make, last_try=last_try)
+    return _stage(root, key, layout.WORKSPACES, members, make, limits=limits or Limits(), last_try=last_try)
 
 
 def read(run: Staging) -> identity.Maps:
@@ -75,6 +84,7 @@ def _stage(
     clusters: Sequence[Cluster],
     make: Callable[[], IdentityMap],
     *,
+    limits: Limits,
     last_try: bool,
 ) -> MapBooks:
     # Only a map of the same clusters can be compared with, or stand in.
@@ -86,11 +96,11 @@ def _stage(
         if isinstance(error, RetryableError) and not last_try:
             raise
         made = identity.IdentityMap({})
-        admitted = gate.stand_in(root, kept_as, reason=str(error), now=now)
+        admitted = gate.stand_in(root, kept_as, reason=str(error), now=now, limits=limits)
         if admitted is None:
             raise
     else:
-        admitted = gate.admit(root, kept_as, made, run=key, now=now)
+        admitted = gate.admit(root, kept_as, made, run=key, now=now, limits=limits)
     books = MapBooks(
         entries=len(admitted.entries),
         skipped=made.skipped,

@@ -20,6 +20,9 @@ DEFAULT_INDEX = "federated:rh_rhtap_stage_audit"
 DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
 DEFAULT_CONNECTIONS = 8
 DEFAULT_REQUESTS_PER_SECOND = 100.0
+#: By how many percent a map may shrink from one run to the next, and how many hours the last good one may stand in.
+DEFAULT_MAP_SHRINK_PERCENT = 20
+DEFAULT_MAP_STAND_IN_HOURS = 24
 #: The variable with the seconds before a second try; the pauses after it double.
 RETRY_PAUSE = "SEGMENT_BRIDGE_RETRY_PAUSE"
 #: The Splunk lookup that holds the user ID map; every search that uses it says ``OUTPUT user_id``.

@@ -34,8 +34,8 @@ Decides the window and the journeys, and clears what an earlier try of this run 
 MAP_USERS = """
 Reads from the host cluster's UserSignups which user name belongs to which SSO ID.
 
-If the cluster cannot be read, or its map is much smaller than the last good one, the last good one stands in for a
-day, and somebody is told.
+If the cluster cannot be read, or its map is much smaller than the last good one (`map_shrink_percent`), the last good
+one stands in for a day (`map_stand_in_hours`), and somebody is told.
 
 **Fails** if none can: check the connection `kubernetes_host`, the rights of its credentials to list
 `usersignups.toolchain.dev.openshift.com`, and the cluster itself.

@@ -65,8 +65,9 @@ class MapUsersOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> dict[str, int]:
         """Return the map's figures."""
-        root, key = root_of(settings.read()), key_of(context)
-        books = mapping.map_users(root, key, cluster(self.conn_id), last_try=_last_try(context))
+        own, host = settings.read(), cluster(self.conn_id)
+        last = _last_try(context)
+        books = mapping.map_users(root_of(own), key_of(context), host, limits=own.limits, last_try=last)
         return _figures(self, context, books)
 
 
@@ -78,7 +79,8 @@ class MapWorkspacesOperator(BaseOperator):
         """Return the map's figures."""
         own = settings.read()
         members = [cluster(conn_id) for conn_id in own.member_connections]
-        books = mapping.map_workspaces(root_of(own), key_of(context), members, last_try=_last_try(context))
+        last = _last_try(context)
+        books = mapping.map_workspaces(root_of(own), key_of(context), members, limits=own.limits, last_try=last)
         return _figures(self, context, books)
 
 

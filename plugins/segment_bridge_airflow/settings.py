@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
 from airflow.sdk import Variable
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import IdentityMode
+from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend
+from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS
 
 VARIABLE = "segment_bridge"
 
@@ -27,6 +30,9 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     #: Whether a run sends again what earlier ones have sent.
     resend: Resend = Resend.ALWAYS
     identity: IdentityMode = IdentityMode.BRIDGE
+    #: By how many percent a map may be smaller than the last good one, and how old that one may be to stand in.
+    map_shrink_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = DEFAULT_MAP_SHRINK_PERCENT
+    map_stand_in_hours: Annotated[int, msgspec.Meta(ge=0, le=8760)] = DEFAULT_MAP_STAND_IN_HOURS
     #: The namespace of the host cluster in which the maps are published; empty: they are not.
     publish_namespace: str = ""
     least_coverage: float = 0
@@ -48,6 +54,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def reach(self) -> timedelta:
         """How far it reaches back at most, where none has succeeded for long."""
         return timedelta(days=self.reach_days)
+
+    @property
+    def limits(self) -> Limits:
+        """What a new map has to keep to."""
+        return Limits(largest_shrink=self.map_shrink_percent, oldest=timedelta(hours=self.map_stand_in_hours))
 
     @property
     def keep_ledger(self) -> timedelta:

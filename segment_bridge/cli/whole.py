@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,13 @@ from segment_bridge import catalog
 from segment_bridge.cli.options import environment, settings_options, window_options
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
-from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.settings import (
+    DEFAULT_MAP_SHRINK_PERCENT,
+    DEFAULT_MAP_STAND_IN_HOURS,
+    KubernetesSettings,
+    SegmentSettings,
+    SplunkSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from segment_bridge.gate import Limits
     from segment_bridge.plan import Plan
     from segment_bridge.report import JourneyBooks, Report
     from segment_bridge.staging import Staging
@@ -46,15 +54,35 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether to send what Segment has acknowledged to an earlier run with the same staging.",
 )
+@click.option(
+    "--map-shrink-percent",
+    envvar="SEGMENT_BRIDGE_MAP_SHRINK_PERCENT",
+    type=click.IntRange(0, 100),
+    default=DEFAULT_MAP_SHRINK_PERCENT,
+    show_default=True,
+    show_envvar=True,
+    help="By how many percent a map may be smaller than the last good one.",
+)
+@click.option(
+    "--map-stand-in-hours",
+    envvar="SEGMENT_BRIDGE_MAP_STAND_IN_HOURS",
+    type=click.IntRange(0, 8760),
+    default=DEFAULT_MAP_STAND_IN_HOURS,
+    show_default=True,
+    show_envvar=True,
+    help="How many hours old the last good map may be to stand in for one that cannot be used.",
+)
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def run(
     names: tuple[str, ...],
     window: Window,
+    *,
     staging: str | None,
     resend: str,
+    map_shrink_percent: int,
+    map_stand_in_hours: int,
     message_id_prefix: str,
-    *,
     dry_run: bool,
 ) -> None:
     """Run the whole line over a window: maps, searches, conversion, delivery, books."""
@@ -62,6 +90,7 @@ def run(
     from rich.progress import Progress  # noqa: PLC0415
 
     from segment_bridge import layout, line  # noqa: PLC0415
+    from segment_bridge.gate import Limits  # noqa: PLC0415
     from segment_bridge.plan import Plan, Resend, Span  # noqa: PLC0415
     from segment_bridge.staging import Staging  # noqa: PLC0415
 
@@ -82,8 +111,9 @@ def run(
         message_id_prefix=message_id_prefix,
         resend=Resend(resend),
     )
+    limits = Limits(largest_shrink=map_shrink_percent, oldest=timedelta(hours=map_stand_in_hours))
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        carrying = _Carrying(root, key, bar, splunk, clusters, segment)
+        carrying = _Carrying(root, key, bar, splunk, clusters, limits, segment)
         stopped = carrying.carry(plan, chosen)
     report = line.close(root, key)
     _print_report(report, Console())
@@ -102,6 +132,7 @@ class _Carrying:
     bar: Progress
     splunk: SplunkSettings
     clusters: KubernetesSettings
+    limits: Limits
     segment: SegmentSettings | None
 
     def carry(self, plan: Plan, journeys: tuple[catalog.Journey, ...]) -> BridgeError | None:
@@ -139,9 +170,10 @@ class _Carrying:
             for context in (self.clusters.host_context, *self.clusters.member_contexts)
         )
         with self._step("maps", 2) as advance:
-            _until_last_try(lambda last: mapping.map_users(self.root, self.key, host, last_try=last))
+            root, key, limits = self.root, self.key, self.limits
+            _until_last_try(lambda last: mapping.map_users(root, key, host, limits=limits, last_try=last))
             advance()
-            _until_last_try(lambda last: mapping.map_workspaces(self.root, self.key, members, last_try=last))
+            _until_last_try(lambda last: mapping.map_workspaces(root, key, members, limits=limits, last_try=last))
             advance()
 
     def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:

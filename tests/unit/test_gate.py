@@ -88,17 +88,19 @@ def test_a_good_map_is_kept_and_stands_in_for_a_bad_one_as_long_as_it_is_young(t
     good = made(100)
     kept = LastGood(made_at=NOW, run="one", entries=dict(good.entries))
 
-    assert admit(root, "users", good, run="one", now=NOW) == Admitted(good.entries, Accept())
+    assert admit(root, "users", good, run="one", now=NOW, limits=Limits()) == Admitted(good.entries, Accept())
     assert read_last_good(root, "users") == kept
     assert read_last_good(root, "workspaces") is None
 
     reason = f"{HALVED}; the last good map, 3.0 h old, stands in"
     later = NOW + 3 * HOUR
-    assert admit(root, "users", made(50), run="two", now=later) == Admitted(good.entries, UseLastGood(reason))
+    assert admit(root, "users", made(50), run="two", now=later, limits=Limits()) == Admitted(
+        good.entries, UseLastGood(reason)
+    )
     assert read_last_good(root, "users") == kept
 
     with pytest.raises(ConfigurationError) as refused:
-        admit(root, "users", made(50), run="three", now=NOW + 25 * HOUR)
+        admit(root, "users", made(50), run="three", now=NOW + 25 * HOUR, limits=Limits())
     assert str(refused.value) == (
         f"the map of users is refused: {HALVED}, and the last good map is 25.0 h old, more than 24.0 h. "
         "Check the clusters, and that the credentials may see all objects; "
@@ -107,10 +109,10 @@ def test_a_good_map_is_kept_and_stands_in_for_a_bad_one_as_long_as_it_is_young(t
     assert read_last_good(root, "users") == kept
 
     grown = made(200)
-    assert admit(root, "users", grown, run="four", now=later) == Admitted(grown.entries, Accept())
+    assert admit(root, "users", grown, run="four", now=later, limits=Limits()) == Admitted(grown.entries, Accept())
     assert read_last_good(root, "users") == LastGood(made_at=later, run="four", entries=dict(grown.entries))
 
 
 def test_what_is_shown_of_a_map_names_nobody(tmp_path: Path) -> None:
-    admitted = admit(Staging.at(str(tmp_path)), "users", made(1), run="one", now=NOW)
+    admitted = admit(Staging.at(str(tmp_path)), "users", made(1), run="one", now=NOW, limits=Limits())
     assert repr(admitted) == "Admitted(verdict=Accept())"

@@ -78,6 +78,8 @@ def _stage(command: syntax.Command, lookups: Mapping[str, Table]) -> Stage:  # n
             return lambda rows: _count(rows, by)
         case syntax.Lookup():
             return _lookup(command, lookups)
+        case syntax.Mvexpand(name):
+            return _mvexpand(name)
 
 
 def _keep(holds: Callable[[Row], Value]) -> Stage:
@@ -133,7 +135,7 @@ def _dedup(command: syntax.Dedup) -> Stage:
         for row in _sorted(rows, command.sort) if command.sort else rows:
             values = tuple(tuple(several(row.get(name))) for name in command.names)
             seen[values] += 1
-            if all(values) and seen[values] <= command.count:
+            if seen[values] <= command.count if all(values) else command.keep_empty:
                 yield row
 
     return stage
@@ -190,6 +192,22 @@ def _lookup(command: syntax.Lookup, lookups: Mapping[str, Table]) -> Stage:
             for column, name in command.output:
                 row.set(name, single(found.get(column, [])))
             yield row
+
+    return stage
+
+
+def _mvexpand(name: str) -> Stage:
+    """Give each value a row of its own; what becomes of a row without a value is not proven, so it is refused."""
+
+    def stage(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            values = several(row.get(name))
+            if not values:
+                raise SplError("Error in 'mvexpand' command: a row without the field is not implemented.")
+            for value in values:
+                copy = row.copy()
+                copy.set(name, value)
+                yield copy
 
     return stage
 

@@ -137,6 +137,7 @@ FUNCTIONS = {
     "mvfind": Function(_mvfind, 2, 2, check=patterns.regex),
     "mvindex": Function(_mvindex, 2, 3),
     "replace": Function(_replace, 3, 3, check=patterns.regex),
+    "spath": Function(_json_extract, 2, 2, check=json_path.compiled),
     "split": Function(_split, 2, 2),
     "substr": Function(_substr, 2, 3),
     "tonumber": Function(_tonumber, 1, 2),

@@ -175,11 +175,16 @@ class _Builder(Transformer[Token, Any]):
 
     @v_args(inline=True)
     def dedup(
-        self, count: Token | None, names: tuple[str, ...], keys: tuple[syntax.SortKey, ...] | None
+        self,
+        count: Token | None,
+        names: tuple[str, ...],
+        keep_empty: Token | None,
+        keys: tuple[syntax.SortKey, ...] | None,
     ) -> syntax.Dedup:
         if count is not None and int(count) == 0:
             raise SplError("Error in 'dedup' command: the count must be at least 1.")
-        return syntax.Dedup(int(count or 1), tuple(map(_literal, names)), keys or ())
+        empty = keep_empty is not None and keep_empty.endswith(("true", "t", "1"))
+        return syntax.Dedup(int(count or 1), tuple(map(_literal, names)), keys or (), keep_empty=empty)
 
     @v_args(inline=True)
     def sort(self, limit: Token | None, keys: tuple[syntax.SortKey, ...]) -> syntax.Sort:
@@ -199,6 +204,10 @@ class _Builder(Transformer[Token, Any]):
     @v_args(inline=True)
     def stats(self, by: tuple[str, ...] | None) -> syntax.StatsCount:
         return syntax.StatsCount(tuple(map(_literal, by or ())))
+
+    @v_args(inline=True)
+    def mvexpand(self, name: str) -> syntax.Mvexpand:
+        return syntax.Mvexpand(_literal(name))
 
     def columns(self, pairs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         return tuple(pairs)

@@ -70,6 +70,12 @@ class Row:
         """Set a field; null removes it."""
         self._values[name] = value
 
+    def copy(self) -> Row:
+        """Return a row with the same values."""
+        twin = Row(dict(self._values))
+        twin._members, twin._line = self._members, self._line
+        return twin
+
     def all(self) -> dict[str, Value]:
         """Return every field that has a value."""
         fields = {name: single(values) for name, values in json_path.flatten(self._members).items()}

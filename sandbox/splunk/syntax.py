@@ -151,11 +151,12 @@ class SortKey:
 
 @dataclass(frozen=True)
 class Dedup:
-    """``dedup``: at most ``count`` rows for each combination of values."""
+    """``dedup``: at most ``count`` rows for each combination of values, and all that lack one if ``keep_empty``."""
 
     count: int
     names: tuple[str, ...]
     sort: tuple[SortKey, ...]
+    keep_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,4 +197,13 @@ class Lookup:
     output: tuple[tuple[str, str], ...]
 
 
-Command: TypeAlias = Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup
+@dataclass(frozen=True)
+class Mvexpand:
+    """``mvexpand``."""
+
+    name: str
+
+
+Command: TypeAlias = (
+    Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup | Mvexpand
+)

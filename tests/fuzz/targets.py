@@ -163,7 +163,15 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "quoting": [b'a"b\\', b"objectRef.name", b"it's", b"a*b?", b'" | delete', "joé".encode()],
     "grammar": [journey.compile("main").encode() for journey in JOURNEYS]
-    + [b"stats count by a, b", b"sort 3 -a +b", b"rename a AS b", b"spath a.b{}", b"table a*", b"dedup 2 a sortby -b"],
+    + [
+        b"stats count by a, b",
+        b"sort 3 -a +b",
+        b"rename a AS b",
+        b"spath a.b{}",
+        b"table a*",
+        b"dedup 2 a keepempty=t sortby -b",
+        b"mvexpand a",
+    ],
 }
 _DEEP = [b'{"a":' * depth + b"1" + b"}" * depth for depth in (99, 100, 101, 900, 995, 1_100)]
 KEPT: dict[str, list[bytes]] = {

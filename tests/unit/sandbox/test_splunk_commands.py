@@ -106,6 +106,12 @@ def test_table_drops_the_internal_fields() -> None:
         ("| dedup 2 url sortby _time", ["a", "b", "c", "e"]),
         ("| dedup url, n", ["c", "b", "a"]),
         ("| dedup nothing", []),
+        ("| dedup nothing keepempty=t", ["e", "d", "c", "b", "a"]),
+        ("| dedup url keepempty=true", ["e", "d", "c"]),
+        ("| dedup url keepempty = false", ["e", "c"]),
+        ("| dedup 1 url keepempty=1 sortby +n -_time", ["a", "b", "d"]),
+        ('| eval mine=case(url="u1", _time) | dedup url keepempty=t sortby +mine -_time', ["a", "e", "d"]),
+        ('| eval tag=mvappend("x", id) | mvexpand tag | where tag!="x"', ["e", "d", "c", "b", "a"]),
         ("| dedup tags{}", ["e"]),
         ("| sort id", ["a", "b", "c", "d", "e"]),
         ("| sort n, -id", ["a", "c", "b", "d", "e"]),
@@ -119,6 +125,29 @@ def test_table_drops_the_internal_fields() -> None:
 )
 def test_rows(commands: str, found: list[str]) -> None:
     assert ids(commands) == found
+
+
+def test_mvexpand_makes_a_row_for_each_value_and_each_row_goes_its_own_way() -> None:
+    expanded = """id=e OR id=a | eval t=if(id="e", 'tags{}', "one") | mvexpand t | eval u=if(t="x", "set", u)"""
+    assert results(f"{expanded} | fields id t u tags{{}} | fields - _*") == [
+        {"id": "e", "t": "x", "u": "set", "tags{}": ["x", "y"]},
+        {"id": "e", "t": "y", "tags{}": ["x", "y"]},
+        {"id": "a", "t": "one"},
+    ]
+
+
+def test_mvexpand_reads_on_in_the_record() -> None:
+    assert results('id=d | eval t=split("1,2", ",") | mvexpand t | fields t m.p.q | fields - _*') == [
+        {"t": "1", "m.p.q": "dotted"},
+        {"t": "2", "m.p.q": "dotted"},
+    ]
+
+
+def test_mvexpand_of_a_missing_field_is_refused_when_it_comes_to_it() -> None:
+    search = compile_search("search id=e OR id=d | mvexpand tags{}")
+    assert search.run(LOG)
+    with pytest.raises(SplError, match=r"^Error in 'mvexpand' command: a row without the field is not implemented\.$"):
+        list(search.run(LOG))
 
 
 def test_rename() -> None:
@@ -155,7 +184,8 @@ def test_stats_count() -> None:
         '| fields ""',
         "| dedup",
         "| dedup 0 url",
-        "| dedup url keepempty=true",
+        "| dedup url keepempty=maybe",
+        "| dedup url sortby _time keepempty=true",
         "| dedup url consecutive=t",
         "| dedup url sortby",
         "| dedup u*",
@@ -167,6 +197,10 @@ def test_stats_count() -> None:
         "| head (n=1)",
         "| rename id",
         "| rename i* AS j*",
+        "| mvexpand",
+        "| mvexpand t*",
+        "| mvexpand tags{} limit=1",
+        "| mvexpand tags{} url",
         "| stats count AS n",
         "| stats count(id)",
         "| stats sum(n)",

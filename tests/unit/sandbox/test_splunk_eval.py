@@ -149,6 +149,10 @@ def kept(condition: str) -> bool:
         ('json_extract(json, "a.b")', '[{"c":1},{"c":"x"},{"d":null}]'),
         ('json_extract(json, "nil")', None),
         ('json_extract(verb, "a")', None),
+        ('spath(json, "a.b{}.c")', ["1", "x"]),
+        ('spath(json, "nil")', None),
+        ('spath(verb, "a")', None),
+        ('spath(missing, "a")', None),
     ],
 )
 def test_eval(expression: str, value: Value) -> None:
@@ -253,6 +257,8 @@ def test_where(condition: str, holds: bool) -> None:
         'json_extract(json, "a{0}.b")',
         'json_extract(json, "a..b")',
         'json_extract(json, "a", "b")',
+        'spath(json, "a{0}.b")',
+        "spath(json)",
         'mvfind(verb, "(")',
         'replace(verb, "(?<name>x)", "y")',
         "mvfilter(verb=code)",

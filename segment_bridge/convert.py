@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from segment_bridge.event_names import event_name
-from segment_bridge.events import MAX_EVENT, Identity, Reason, Rejection, SearchResult, TrackEvent
+from segment_bridge.events import MAX_EVENT, UNREADABLE, Identity, Reason, Rejection, SearchResult, TrackEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from segment_bridge.events import Identities
 
-    Resolve = Callable[[str | None, str | None], Identity | Reason]
+    Resolve = Callable[[str | None, str | None], "_Stamp | Reason"]
 
 #: Segment takes message IDs of less than 100 characters.
 MAX_MESSAGE_ID = 99
@@ -31,12 +31,8 @@ class _Line(msgspec.Struct, gc=False):
     result: SearchResult | None = None
 
 
-class _RawLine(msgspec.Struct, gc=False):
-    result: msgspec.Raw
-
-
-class _Event(msgspec.Struct, gc=False):
-    """A track event; the order of the fields is the order of its keys."""
+class _Head(msgspec.Struct, gc=False):
+    """What a track event begins with; the order of the fields is the order of its keys."""
 
     messageId: str  # noqa: N815 - Segment's names
     timestamp: str
@@ -44,16 +40,26 @@ class _Event(msgspec.Struct, gc=False):
     type: str
     userId: str  # noqa: N815
     event: str
-    properties: dict[str, Any]
-    context: msgspec.Raw
+
+
+class _Stamp(msgspec.Struct, gc=False):
+    """Who an event belongs to, and how that is printed at the end of its properties."""
+
+    identity: Identity
+    workspace: bytes
+
+
+class _Flat(msgspec.Struct, gc=False):
+    """Any JSON object; nothing is kept of it but whether it holds the key that is ours."""
+
+    workspaceID: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - the dashboards' name
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
-_decode_raw_line = msgspec.json.Decoder(_RawLine).decode
+_decode_flat = msgspec.json.Decoder(_Flat).decode
 # Fractions pass through as they are written: not every one is a float.
 _decode_deep_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def convert(
@@ -65,35 +71,42 @@ def convert(
     ``message_id_prefix`` keeps two bridges apart that read the same records into one Segment workspace.
     """
     # People do several things: most pairs of namespace and user come again.
-    resolve = lru_cache(maxsize=4_096)(identities.resolve)
+    resolve = lru_cache(maxsize=4_096)(partial(_stamp, identities))
     for line in lines:
         try:
             decoded = _decode_line(line)
-        except _UNREADABLE:
+        except UNREADABLE:
             if line and not line.isspace():
-                yield Rejection(Reason.MALFORMED_RESULT, _kept(line))
+                yield Rejection(Reason.MALFORMED_RESULT, line)
             continue
         if decoded.result is None or decoded.preview:
             continue
         made = _event(decoded.result, resolve, message_id_prefix)
-        yield made if isinstance(made, TrackEvent) else Rejection(made, _kept(line))
+        yield made if isinstance(made, TrackEvent) else Rejection(made, line)
+
+
+def _stamp(identities: Identities, namespace: str | None, user: str | None) -> _Stamp | Reason:
+    identity = identities.resolve(namespace, user)
+    if isinstance(identity, Reason):
+        return identity
+    return _Stamp(identity, b',"workspaceID":%s}' % _encode(identity.workspace_id))
 
 
 def _event(result: SearchResult, resolve: Resolve, prefix: str) -> TrackEvent | Reason:  # noqa: PLR0911 - one return a rule, in the order of the rules
     resolved = result.identity is not None
-    identity = _resolved(result, resolve) if resolved else resolve(result.namespace, result.userId)
-    if not isinstance(identity, Identity):
-        return identity
+    stamp = _resolved(result, resolve) if resolved else resolve(result.namespace, result.userId)
+    if not isinstance(stamp, _Stamp):
+        return stamp
     name = result.event or _name(result.event_subject, result.event_verb)
     if not name:
         return Reason.MISSING_EVENT
     try:
-        properties = _decode_object(result.properties or "")
-    except _UNREADABLE:
+        properties = _properties(result.properties or "", stamp)
+    except UNREADABLE:
         return Reason.MALFORMED_PROPERTIES
     try:
         context = _compact(result.context or "")
-    except _UNREADABLE:
+    except UNREADABLE:
         return Reason.MALFORMED_CONTEXT
     if not result.messageId:
         return Reason.MISSING_MESSAGE_ID
@@ -102,33 +115,60 @@ def _event(result: SearchResult, resolve: Resolve, prefix: str) -> TrackEvent | 
     message_id = prefix + result.messageId
     if len(message_id) > MAX_MESSAGE_ID:
         return Reason.MESSAGE_ID_TOO_LONG
-    properties["workspaceID"] = identity.workspace_id
-    body = _encode(
-        _Event(
+    head = _encode(
+        _Head(
             message_id,
             result.timestamp,
             result.namespace or "",
             result.type or "track",
-            identity.user_id,
+            stamp.identity.user_id,
             name,
-            properties,
-            context,
         )
     )
+    body = _body(head, properties, context)
+    if len(body) > MAX_EVENT:  # unless some of it is only escapes that nobody needs
+        body = _body(head, _printed_again(result.properties or "", stamp), context)
     return Reason.TOO_LARGE if len(body) > MAX_EVENT else TrackEvent(message_id, body)
 
 
-def _resolved(result: SearchResult, resolve: Resolve) -> Identity | Reason:
+def _body(head: bytes, properties: bytes, context: bytes) -> bytes:
+    return b"".join((head[:-1], b',"properties":', properties, b',"context":', context, b"}"))
+
+
+def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
     """Return who stands behind a result whose search has resolved the user, but never the owner."""
     owner = resolve(result.namespace, None)
     if isinstance(owner, Reason):
         return owner
-    return Identity(result.userSsoId, owner.workspace_id) if result.userSsoId else Reason.UNKNOWN_USER
+    if not result.userSsoId:
+        return Reason.UNKNOWN_USER
+    return _Stamp(Identity(result.userSsoId, owner.identity.workspace_id), owner.workspace)
 
 
 @lru_cache(maxsize=1_024)
 def _name(subject: str | None, verb: str | None) -> str | None:
     return event_name(subject, verb) if subject and verb else None
+
+
+def _properties(text: str, stamp: _Stamp) -> bytes:
+    """Print the text of a JSON object compactly, with the workspace in it.
+
+    An object within which there is no other one is checked, but neither built nor printed again, if the workspace is
+    new to it.
+    """
+    if text.find("{", 1) < 0 and "[" not in text and _decode_flat(text).workspaceID is msgspec.UNSET:
+        printed = text.encode()
+        if " " in text or "\n" in text or "\r" in text or "\t" in text:  # which may be within a string
+            printed = msgspec.json.format(printed, indent=-1)
+        if len(printed) > len("{}"):
+            return printed[:-1] + stamp.workspace
+    return _printed_again(text, stamp)
+
+
+def _printed_again(text: str, stamp: _Stamp) -> bytes:
+    properties = _decode_object(text)
+    properties["workspaceID"] = stamp.identity.workspace_id
+    return _encode(properties)
 
 
 def _decode_object(text: str) -> dict[str, Any]:
@@ -151,15 +191,6 @@ def _is_deep(value: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compact(text: str) -> msgspec.Raw:
+def _compact(text: str) -> bytes:
     """Parse and print the text of a JSON object; that of a context names a program, and there are few of those."""
-    return msgspec.Raw(_encode(_decode_object(text)))
-
-
-def _kept(line: bytes) -> bytes:
-    """Return the result of a line as it came, or where the line is not JSON its text as a JSON string."""
-    try:
-        line.decode()  # which the bytes of a string that nobody looks at may not be
-        return bytes(_decode_raw_line(line).result)
-    except _UNREADABLE:
-        return _encode(line.decode(errors="backslashreplace"))
+    return _encode(_decode_object(text))

@@ -28,18 +28,19 @@ class SearchResult(msgspec.Struct, gc=False):
     Where ``identity`` stands, the search has resolved the user already: to ``userSsoId``, or to nobody.
     """
 
-    messageId: str | None = None  # noqa: N815 - the names of the fields are the searches' contract
-    timestamp: str | None = None
-    type: str | None = None
-    namespace: str | None = None
-    userId: str | None = None  # noqa: N815
-    identity: str | None = None
-    userSsoId: str | None = None  # noqa: N815
+    # In the order of the alphabet, as Splunk prints them: each is then found where it is looked for first.
+    context: str | None = None
+    event: str | None = None
     event_subject: str | None = None
     event_verb: str | None = None
-    event: str | None = None
+    identity: str | None = None
+    messageId: str | None = None  # noqa: N815 - the names of the fields are the searches' contract
+    namespace: str | None = None
     properties: str | None = None
-    context: str | None = None
+    timestamp: str | None = None
+    type: str | None = None
+    userId: str | None = None  # noqa: N815
+    userSsoId: str | None = None  # noqa: N815
 
 
 class IdentityMode(StrEnum):
@@ -74,11 +75,30 @@ class TrackEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+class _ResultLine(msgspec.Struct, gc=False):
+    result: msgspec.Raw
+
+
+_decode_result_line = msgspec.json.Decoder(_ResultLine).decode
+_encode = msgspec.json.Encoder().encode
+#: What decoding raises for what is no JSON, or not of the kind that it should be.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """A result that cannot become an event; ``result`` is its JSON as it came."""
+    """A result that cannot become an event; ``answer`` is the line of the answer in which it came."""
 
     reason: Reason
-    result: bytes
+    answer: bytes
+
+    @property
+    def result(self) -> bytes:
+        """The result's JSON as it came, or where the line is not JSON its text as a JSON string."""
+        try:
+            self.answer.decode()  # which the bytes of a string that nobody looks at may not be
+            return bytes(_decode_result_line(self.answer).result)
+        except UNREADABLE:
+            return _encode(self.answer.decode(errors="backslashreplace"))
 
     @property
     def line(self) -> bytes:

@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo up down test lint types unit system faults soak reliability conformance fuzz bench audit golden lock clean
+.PHONY: help demo up down test lint types unit system dag scheduler faults soak reliability conformance fuzz bench audit golden lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,7 +36,12 @@ unit: $(READY) ## Tests of one module or stage each, properties included
 
 system: $(READY) ## Tests of the whole: command line, the DAG, a whole Airflow, other people's clients
 	$(BIN)/pytest -n 2 tests/system
+	$(MAKE) --jobs=2 dag scheduler
+
+dag: $(READY) ## Tests of the DAG, in a process of Airflow's
 	$(BIN)/pytest tests/airflow
+
+scheduler: $(READY) ## Tests of the DAG in a whole Airflow, driven as the web UI drives it
 	$(BIN)/pytest tests/scheduler
 
 faults: $(READY) ## Tests of the command line under faults of every kind

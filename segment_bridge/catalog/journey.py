@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
 
 from segment_bridge import spl
 from segment_bridge.catalog import record
@@ -12,9 +15,12 @@ from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import IdentityMode
 from segment_bridge.settings import DEFAULT_USER_LOOKUP
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _VERB = spl.field("verb")
 #: The name of the user who asked, and what a lookup makes of it.
-_USER, _RESOLVED = "userId", "userSsoId"
+_USER, _RESOLVED, _IDENTITY = "userId", "userSsoId", "identity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +64,24 @@ class Journey:
         Where Splunk resolves the user, with the ``lookup`` of this name, a result has no ``userId`` but says so in
         ``identity``, and has ``userSsoId`` if the user has an ID.
         """
-        pipeline = spl.Pipeline(self._terms(index))
+        pipeline = self.narrow(spl.Pipeline(self.base(index, self.clauses)))
+        return str(put_out(pipeline, self.output(identity), lookup))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The journeys that its search is about."""
+        return (self.name,)
+
+    def base(self, index: str, clauses: Iterable[Clause]) -> spl.Term:
+        """Give the terms of the audit records that are of its kind of object and satisfy these clauses."""
+        terms = spl.index(index) & spl.SearchField("log_type").equals("audit")
+        return reduce(operator.and_, terms_of((*self._object(), *clauses)), terms)
+
+    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
+        """Add what the terms of all clauses cannot say."""
         for clause in self.clauses:
             pipeline = clause.narrow(pipeline)
-        output = self._output()
-        if identity is IdentityMode.BRIDGE or not self.carries_user:
-            return str(pipeline.eval(**output).fields(*output))
-        made = output | {"identity": spl.text(identity)}
-        kept = [*(name for name in made if name != _USER), _RESOLVED]
-        return str(
-            pipeline.eval(**made).lookup(lookup, match=("username", _USER), output=("user_id", _RESOLVED)).fields(*kept)
-        )
+        return pipeline
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Give, for each facet of a record, the values with which the whole predicate can hold."""
@@ -81,14 +94,8 @@ class Journey:
     def _object(self) -> tuple[Clause, ...]:
         return (OneOf(record.API_GROUP, (self.api_group,)), OneOf(record.RESOURCE, (self.resource,)))
 
-    def _terms(self, index: str) -> spl.Term:
-        terms = spl.index(index) & spl.SearchField("log_type").equals("audit")
-        for clause in (*self._object(), *self.clauses):
-            for term in clause.terms():
-                terms &= term
-        return terms
-
-    def _output(self) -> dict[str, spl.Expression]:
+    def output(self, identity: IdentityMode) -> dict[str, spl.Expression]:
+        """Give the fields that a result has, before any lookup."""
         output = {
             "messageId": spl.field("auditID"),
             "timestamp": spl.field("requestReceivedTimestamp"),
@@ -104,4 +111,21 @@ class Journey:
         properties = {one.name: one.source for one in (*COMMON, *self.properties)}
         output["properties"] = spl.json_object(**properties)
         output["context"] = spl.json_object(userAgent=spl.field("userAgent"))
+        if self.carries_user and identity is not IdentityMode.BRIDGE:
+            output[_IDENTITY] = spl.text(identity)
         return output
+
+
+def terms_of(clauses: Iterable[Clause]) -> list[spl.Term]:
+    """Give the terms of several clauses."""
+    return [term for clause in clauses for term in clause.terms()]
+
+
+def put_out(pipeline: spl.Pipeline, output: dict[str, spl.Expression], lookup: str, *made: str) -> spl.Pipeline:
+    """Make the fields of results, and keep them and those that are ``made``; users are looked up where they say so."""
+    pipeline = pipeline.eval(**output)
+    if _IDENTITY not in output:
+        return pipeline.fields(*made, *output)
+    kept = (name for name in output if name != _USER)
+    found = pipeline.lookup(lookup, match=("username", _USER), output=("user_id", _RESOLVED))
+    return found.fields(*made, *kept, _RESOLVED)

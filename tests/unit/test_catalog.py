@@ -27,6 +27,7 @@ NAMES = (
     "release-done",
     "pull-request-created",
 )
+PIPELINERUNS = ("build-pipelinerun-created", "build-pipelinerun-started", "build-pipelinerun-ended")
 
 
 def journey(*clauses: Clause, name: str = "one", **changes: object) -> Journey:
@@ -40,32 +41,41 @@ def journey(*clauses: Clause, name: str = "one", **changes: object) -> Journey:
 
 
 class TestGolden:
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", update.texts())
     def test_a_search_is_the_one_that_was_reviewed(self, name: str) -> None:
-        path = update.FOLDER / f"{name}.spl"
+        path = update.FOLDER / name
         reviewed = path.read_text(encoding="utf-8") if path.exists() else ""
-        compiled = update.texts()[path.name]
+        compiled = update.texts()[name]
         if compiled != reviewed:
             lines = reviewed.splitlines(keepends=True), compiled.splitlines(keepends=True)
-            difference = "".join(unified_diff(*lines, f"golden/spl/{path.name}", "compiled now"))
+            difference = "".join(unified_diff(*lines, f"golden/{name}", "compiled now"))
             pytest.fail(
                 f"the search of {name} is not the reviewed one; "
                 f"if it is meant to be, run `make golden` and read the difference:\n{difference}",
                 pytrace=False,
             )
 
-    def test_every_file_belongs_to_a_journey(self) -> None:
-        assert sorted(path.name for path in update.FOLDER.iterdir()) == sorted(f"{name}.spl" for name in NAMES)
+    def test_every_file_belongs_to_a_search(self) -> None:
+        files = {str(path.relative_to(update.FOLDER)) for path in update.FOLDER.glob("*/*.spl")}
+        components, pipelineruns = "component-events+pull-request-created", "+".join(PIPELINERUNS)
+        assert files == {
+            *(f"spl/{name}.spl" for name in NAMES),
+            *(f"spl_lookup/{name}.spl" for name in ("application-events", "component-events")),
+            *(f"spl_combined/{name}.spl" for name in (components, pipelineruns)),
+            f"spl_combined_lookup/{components}.spl",
+        }
 
     def test_an_update_writes_all_files_and_removes_stale_ones(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(update, "FOLDER", tmp_path / "spl")
+        monkeypatch.setattr(update, "FOLDER", tmp_path)
         update.main()
         (tmp_path / "spl" / "gone.spl").write_text("search *\n")
         (tmp_path / "spl" / "release-done.spl").write_text("search *\n")
         update.main()
-        assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "spl").iterdir()} == update.texts()
+        files = (path for path in tmp_path.rglob("*") if path.is_file())
+        written = {str(path.relative_to(tmp_path)): path.read_text(encoding="utf-8") for path in files}
+        assert written == update.texts()
 
 
 class TestFind:

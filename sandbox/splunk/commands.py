@@ -34,13 +34,24 @@ class Search:
     stages: tuple[Stage, ...]
 
     def run(
-        self, log: AuditLog, earliest: Decimal | None = None, latest: Decimal | None = None
+        self,
+        log: AuditLog,
+        earliest: Decimal | None = None,
+        latest: Decimal | None = None,
+        cost: Counter[str] | None = None,
     ) -> Iterator[dict[str, Value]]:
-        """Give the results over [earliest, latest), in microseconds since the epoch; SplError may come late."""
-        rows: Iterable[Row] = log.rows(self.index, earliest, latest)
-        for stage in self.stages:
+        """Give the results over [earliest, latest), in microseconds since the epoch; SplError may come late.
+
+        In ``cost`` is counted, as the results come, how many records were ``scanned``, how many of them ``matched`` the
+        terms of the first command, and the ``results``.
+        """
+        cost = Counter() if cost is None else cost
+        first, *others = self.stages
+        rows: Iterable[Row] = first(_counted(log.rows(self.index, earliest, latest), cost, "scanned"))
+        rows = _counted(rows, cost, "matched")
+        for stage in others:
             rows = stage(rows)
-        return (row.all() for row in rows)
+        return (row.all() for row in _counted(rows, cost, "results"))
 
 
 def compile_search(text: str, lookups: Mapping[str, Table] = MappingProxyType({})) -> Search:
@@ -80,6 +91,12 @@ def _stage(command: syntax.Command, lookups: Mapping[str, Table]) -> Stage:  # n
             return _lookup(command, lookups)
         case syntax.Mvexpand(name):
             return _mvexpand(name)
+
+
+def _counted(rows: Iterable[Row], cost: Counter[str], what: str) -> Iterator[Row]:
+    for row in rows:
+        cost[what] += 1
+        yield row
 
 
 def _keep(holds: Callable[[Row], Value]) -> Stage:

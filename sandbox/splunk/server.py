@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ def create_app(log: AuditLog) -> Starlette:
             Route("/services/server/info", splunk.info, methods=["GET"]),
             Route("/services/search/v2/jobs/export", splunk.export, methods=["POST"]),
             Route("/servicesNS/{owner}/{app}/search/v2/jobs/export", splunk.export, methods=["POST"]),
+            Route("/sandbox/searches", splunk.searches, methods=["GET"]),
+            Route("/sandbox/searches", splunk.forget, methods=["DELETE"]),
             *routes(credentials, store),
             Route("/{path:path}", splunk.no_such_endpoint, methods=["GET", "POST", "PUT", "DELETE"]),
         ],
@@ -58,6 +61,7 @@ class _Splunk:
 
     def __init__(self, log: AuditLog, credentials: Credentials, store: KvStore) -> None:
         self._log, self._credentials, self._store = log, credentials, store
+        self._searches: list[tuple[str, Counter[str]]] = []
 
     async def login(self, request: Request) -> Response:
         parameters = await read_parameters(request)
@@ -89,11 +93,23 @@ class _Splunk:
             raise bad_request("Invalid latest_time: latest_time must be after earliest_time.")
         try:
             lookups = self._store.app(request.path_params.get("app", DEFAULT_APP)).tables()
-            search = compile_search(parameters.get("search", ""), lookups)
+            search = compile_search(text := parameters.get("search", ""), lookups)
         except SplError as error:
             raise bad_request(str(error)) from error
-        results = search.run(self._log, earliest, latest)
+        cost = Counter(scanned=0, matched=0, results=0)
+        self._searches.append((text, cost))
+        results = search.run(self._log, earliest, latest, cost)
         return StreamingResponse(export.stream(results, preview=preview), media_type=JSON)
+
+    async def searches(self, _: Request) -> Response:
+        """Tell of each search what it has cost so far, in the order in which they came."""
+        lines = (msgspec.json.encode({"search": text, **cost}) + b"\n" for text, cost in self._searches)
+        return Response(b"".join(lines), media_type="application/x-ndjson")
+
+    async def forget(self, _: Request) -> Response:
+        """Forget all searches."""
+        self._searches.clear()
+        return Response(status_code=204)
 
     async def no_such_endpoint(self, request: Request) -> Response:
         """Refuse all else; among it the v1 search API, which newer Splunks no longer have."""

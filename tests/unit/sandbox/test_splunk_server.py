@@ -264,3 +264,17 @@ def test_what_fails_while_the_stream_runs_is_a_message_in_it(url: str) -> None:
     assert post(url, **OK | {"search": search}).text == (
         '{"messages":[{"type":"FATAL","text":"A function or operator that takes one value was given several."}]}\n'
     )
+
+
+def test_what_searches_have_cost(url: str) -> None:
+    searches = ['search auditID=a-1 OR auditID=a-2 | where auditID!="a-2"', "search verb=create | head 1", "search a=b"]
+    requests.delete(f"{url}/sandbox/searches", timeout=10).raise_for_status()
+    for search in searches:
+        post(url, **OK | {"search": search}, earliest_time=f"{EPOCH + 1}")
+    post(url, **OK | {"search": "search verb=create | nosuchcommand"})
+    told = requests.get(f"{url}/sandbox/searches", timeout=10).text.splitlines()
+    assert [json.loads(line) for line in told] == [
+        {"search": searches[0], "scanned": 4, "matched": 2, "results": 1},
+        {"search": searches[1], "scanned": 1, "matched": 1, "results": 1},
+        {"search": searches[2], "scanned": 4, "matched": 0, "results": 0},
+    ]

@@ -7,10 +7,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import convert, startup, tables, upload
+from benchmarks import convert, export, maps, startup, tables, upload
 from benchmarks.inputs import FOLDER
 
-_BENCHMARKS = {"convert": convert.benchmark, "startup": startup.benchmark, "upload": upload.benchmark}
+_BENCHMARKS = {
+    "convert": convert.benchmark,
+    "export": export.benchmark,
+    "maps": maps.benchmark,
+    "startup": startup.benchmark,
+    "upload": upload.benchmark,
+}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 

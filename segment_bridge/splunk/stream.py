@@ -30,20 +30,22 @@ if TYPE_CHECKING:
 MAX_LINE = 64 * 2**20
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_NONE = msgspec.Raw()
-_BRACE = ord("{")
 
 logger = logging.getLogger(__name__)
 
 
+class _Result(msgspec.Struct, gc=False):
+    """A row's result, which has to be an object; what it holds is not looked at."""
+
+
 class _Line(msgspec.Struct, gc=False):
-    """A line; a result stays the bytes that it is."""
+    """A line, as far as it tells of the answer."""
 
     preview: bool = False
     offset: int | None = None
     lastrow: bool = False
     messages: tuple[Message, ...] | None = None
-    result: msgspec.Raw = _NONE
+    result: _Result | None = None
 
 
 _decode: Callable[[bytes], _Line] = msgspec.json.Decoder(_Line).decode
@@ -55,7 +57,7 @@ def read_results(chunks: Iterable[bytes]) -> Iterator[bytes]:
     Ends normally only if the answer is complete: whoever uses a line before that has to be able to take it back.
     Raises :class:`IncompleteAnswer`, with a :class:`Clause`, as soon as the answer is known not to be.
     """
-    result = _Result()
+    progress = _Progress()
     warnings = 0
     for number, line in enumerate(_split(chunks), start=1):
         if not line or line.isspace():
@@ -63,17 +65,18 @@ def read_results(chunks: Iterable[bytes]) -> Iterator[bytes]:
         read = _read(line, number)
         if read.messages:
             warnings += sum(map(judge, read.messages))
-        if not read.preview and (read.lastrow or read.result is not _NONE):
-            result.take(read, number)
+        if not read.preview and (read.lastrow or read.result is not None):
+            progress.take(read, number)
             yield line
-    if not result.ended:
-        raise IncompleteAnswer(Clause.NO_LAST_ROW, f"the stream ended after {result.rows} rows, none of them the last")
+    if not progress.ended:
+        told = f"the stream ended after {progress.rows} rows, none of them the last"
+        raise IncompleteAnswer(Clause.NO_LAST_ROW, told)
     if warnings:
         logger.warning("Splunk gave %d warnings that tell of no missing results: its job inspector has them", warnings)
 
 
 @dataclass(slots=True)
-class _Result:
+class _Progress:
     """How far the final result has come."""
 
     rows: int = 0
@@ -83,7 +86,7 @@ class _Result:
         """Take the next row, or the line that says that there are none."""
         if self.ended:
             raise IncompleteAnswer(Clause.ROWS_AFTER_LAST, f"line {number} goes on after the last of {self.rows} rows")
-        if line.result is not _NONE:
+        if line.result is not None:
             if line.offset != self.rows:
                 told = f"row {self.rows} was due, row {line.offset} came in line {number}"
                 raise IncompleteAnswer(Clause.OFFSET_GAP, told)
@@ -98,7 +101,8 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Split into lines, the last of which need not have an end."""
     unfinished = bytearray()
     for chunk in chunks:
-        *lines, rest = chunk.split(b"\n")
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
         if lines:
             lines[0] = bytes(unfinished + lines[0])
             unfinished = bytearray()
@@ -113,17 +117,18 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _read(line: bytes, number: int) -> _Line:
     """Read a line of one of the shapes that there are."""
     try:
-        line.decode()  # what msgspec passes over, it passes over whatever its encoding
+        if not line.isascii():
+            line.decode()  # what msgspec passes over, it passes over whatever its encoding
         read = _decode(line)
     except _UNREADABLE:
         read = None
     # Raised only here, the error does not hang on one that holds the line.
     if read is None:
         raise IncompleteAnswer(Clause.NOT_JSON, f"line {number} ({len(line)} bytes) is garbled, or cut short")
-    if read.result is _NONE:
-        known = read.offset is None and (read.lastrow or read.messages is not None)
-    else:
-        known = memoryview(read.result)[0] == _BRACE
-    if not (known or read.preview):
+    if read.result is None and not (read.preview or _is_without_row(read)):
         raise IncompleteAnswer(Clause.NOT_JSON, f"line {number} ({len(line)} bytes) is of no known shape")
     return read
+
+
+def _is_without_row(line: _Line) -> bool:
+    return line.offset is None and (line.lastrow or line.messages is not None)

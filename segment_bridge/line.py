@@ -6,23 +6,24 @@ any time and replaces what it staged before; :mod:`segment_bridge.layout` shows 
 
 from __future__ import annotations
 
+import contextlib
 from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from segment_bridge import batch, books, canary, closing, layout, ledger, mapping, watermark
+from segment_bridge import batch, books, canary, catalog, closing, layout, ledger, mapping, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import RetryableError
 from segment_bridge.events import Rejection, read_head
 from segment_bridge.pausing import SharedPause
-from segment_bridge.plan import Plan, Resend
+from segment_bridge.plan import Plan, Resend, SearchMode
 from segment_bridge.segment.several import deliver_several
+from segment_bridge.splunk.shares import share_out
 from segment_bridge.window import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from segment_bridge.catalog import Journey
     from segment_bridge.events import TrackEvent
     from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
@@ -42,18 +43,26 @@ def plan_of(run: Staging) -> Plan:
     return run.read_json(layout.PLAN, Plan)
 
 
-def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk) -> int:
-    """Stage the complete answer to one journey's search; return how many results it has.
+def searches(plan: Plan) -> tuple[catalog.Search, ...]:
+    """Return the searches that a run makes."""
+    journeys = catalog.find(plan.journeys)
+    return catalog.combine(journeys) if plan.search_mode is SearchMode.COMBINED else journeys
 
-    Raises what :meth:`Splunk.search` raises; then nothing of the answer is staged.
+
+def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk) -> int:
+    """Stage the complete answer to one search, for each of its journeys; return how many results it has.
+
+    Raises what :meth:`Splunk.search` and :func:`share_out` raise; then nothing of the answer is staged.
     """
-    name = layout.results(journey.name)
-    run.remove(name)
+    for name in asked.names:
+        run.remove(layout.results(name))
     found = 0
     plan = plan_of(run)
-    with run.write(name) as file:
-        for line in splunk.search(journey.compile(index, plan.identity), plan.window):
-            file.write(line + b"\n")
+    lines = splunk.search(asked.compile(index, plan.identity), plan.window)
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(run.write(layout.results(name))) for name in asked.names}
+        for name, line in share_out(lines, asked.names, catalog.MARK):
+            files[name].write(line + b"\n")
             found += books.has_result(line)
     return found
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, settings_options, window_options
+from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import DEFAULT_INDEX, KubernetesSettings, SegmentSettings, SplunkSettings
@@ -22,7 +22,6 @@ from segment_bridge.settings import DEFAULT_INDEX, KubernetesSettings, SegmentSe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segment_bridge.catalog import Journey
     from segment_bridge.splunk import Splunk
     from segment_bridge.window import Window
 
@@ -48,15 +47,21 @@ def journeys(*, as_json: bool) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--index", envvar="SPLUNK_INDEX", default=DEFAULT_INDEX, show_default=True, help="The index to search.")
+@search_mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, spl}.")
-def spl(names: tuple[str, ...], index: str, *, as_json: bool) -> None:
+def spl(names: tuple[str, ...], index: str, search_mode: str, *, as_json: bool) -> None:
     """Print the journeys' searches."""
-    compiled = [(journey, journey.compile(index)) for journey in catalog.find(names)]
+    compiled = [(asked, asked.compile(index)) for asked in _searches(names, search_mode)]
     if as_json:
-        listed = [{"name": j.name, "title": j.title, "spl": text} for j, text in compiled]
+        listed = [{"name": asked.name, "title": asked.title, "spl": text} for asked, text in compiled]
         click.echo(json.dumps(listed, indent=2))
         return
-    click.echo("\n\n".join(f"``` {j.name}: {j.title} ```\n{text}" for j, text in compiled))
+    click.echo("\n\n".join(f"``` {asked.name}: {asked.title} ```\n{text}" for asked, text in compiled))
+
+
+def _searches(names: tuple[str, ...], search_mode: str) -> tuple[catalog.Search, ...]:
+    journeys = catalog.find(names)
+    return catalog.combine(journeys) if search_mode == "combined" else journeys
 
 
 @click.command()
@@ -93,34 +98,42 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @window_options
+@search_mode_option
 @settings_options("SPLUNK_")
-def search(names: tuple[str, ...], window: Window) -> None:
-    """Search the journeys of a window; print the lines of each answer once it is proven complete."""
+def search(names: tuple[str, ...], window: Window, search_mode: str) -> None:
+    """Search the journeys of a window; print the lines of each answer once it is proven complete.
+
+    A combined search prints what the journeys' own searches would, one journey after the other.
+    """
     from segment_bridge.splunk import Splunk  # noqa: PLC0415 - not every command asks Splunk
 
-    chosen = catalog.find(names)
+    chosen = _searches(names, search_mode)
     with environment() as env:
         settings = SplunkSettings.from_environment(env)
     failed = []
     with Splunk(settings) as splunk:
-        for journey in chosen:
+        for asked in chosen:
             try:
-                retrying()(_print_answer, splunk, journey, settings.index, window)
+                retrying()(_print_answer, splunk, asked, settings.index, window)
             except ConfigurationError:
                 raise
             except BridgeError as error:
-                failed.append(journey.name)
-                click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
+                failed.append(asked.name)
+                click.echo(f"segment-bridge: {asked.name}: {error}", err=True)
     if failed:
         raise BridgeError(f"{len(failed)} of {len(chosen)} searches have no complete answer: {', '.join(failed)}")
 
 
-def _print_answer(splunk: Splunk, journey: Journey, index: str, window: Window) -> None:
-    with tempfile.TemporaryFile() as answer:
-        for line in splunk.search(journey.compile(index), window):
-            answer.write(line + b"\n")
-        answer.seek(0)
-        shutil.copyfileobj(answer, sys.stdout.buffer)
+def _print_answer(splunk: Splunk, asked: catalog.Search, index: str, window: Window) -> None:
+    from segment_bridge.splunk.shares import share_out  # noqa: PLC0415 - as above
+
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(tempfile.TemporaryFile()) for name in asked.names}
+        for name, line in share_out(splunk.search(asked.compile(index), window), asked.names, catalog.MARK):
+            files[name].write(line + b"\n")
+        for file in files.values():
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 

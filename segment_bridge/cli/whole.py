@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, settings_options, window_options
+from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import (
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="How many hours old the last good map may be to stand in for one that cannot be used.",
 )
+@search_mode_option
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def run(
@@ -80,6 +81,7 @@ def run(
     *,
     staging: str | None,
     resend: str,
+    search_mode: str,
     map_shrink_percent: int,
     map_stand_in_hours: int,
     message_id_prefix: str,
@@ -91,10 +93,10 @@ def run(
 
     from segment_bridge import layout, line  # noqa: PLC0415
     from segment_bridge.gate import Limits  # noqa: PLC0415
-    from segment_bridge.plan import Plan, Resend, Span  # noqa: PLC0415
+    from segment_bridge.plan import Plan, Resend, SearchMode, Span  # noqa: PLC0415
     from segment_bridge.staging import Staging  # noqa: PLC0415
 
-    chosen = catalog.find(names)
+    journeys = tuple(journey.name for journey in catalog.find(names))
     with environment() as env:
         splunk = SplunkSettings.from_environment(env)
         clusters = KubernetesSettings.from_environment(env)
@@ -103,18 +105,18 @@ def run(
     key = f"cli__{start}__{end}__{secrets.token_hex(4)}"
     root = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge"))
     folder = layout.run_of(root, key)
-    journeys = tuple(journey.name for journey in chosen)
     plan = Plan(
         span=Span.of(window),
         journeys=journeys,
         dry_run=dry_run,
         message_id_prefix=message_id_prefix,
         resend=Resend(resend),
+        search_mode=SearchMode(search_mode),
     )
     limits = Limits(largest_shrink=map_shrink_percent, oldest=timedelta(hours=map_stand_in_hours))
     with Progress(console=Console(stderr=True), transient=True) as bar:
         carrying = _Carrying(root, key, bar, splunk, clusters, limits, segment)
-        stopped = carrying.carry(plan, chosen)
+        stopped = carrying.carry(plan)
     report = line.close(root, key)
     _print_report(report, Console())
     click.echo(f"report: {folder.uri(layout.REPORT)}")
@@ -135,7 +137,7 @@ class _Carrying:
     limits: Limits
     segment: SegmentSettings | None
 
-    def carry(self, plan: Plan, journeys: tuple[catalog.Journey, ...]) -> BridgeError | None:
+    def carry(self, plan: Plan) -> BridgeError | None:
         """Take every step; a journey without an answer holds the others back no more than under Airflow.
 
         Returns the error that stopped the line before its end, if one did; the books tell what became of the rest.
@@ -145,7 +147,7 @@ class _Carrying:
         line.begin(self.folder, plan)
         try:
             self._map()
-            self._search(journeys)
+            self._search(line.searches(plan))
             with self._step("convert", 1):
                 batches = line.convert_results(self.folder)
             if self.segment:
@@ -176,19 +178,19 @@ class _Carrying:
             _until_last_try(lambda last: mapping.map_workspaces(root, key, members, limits=limits, last_try=last))
             advance()
 
-    def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:
+    def _search(self, searches: tuple[catalog.Search, ...]) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up
         from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
 
         index = self.splunk.index
-        with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
-            for journey in journeys:
+        with self._step("search", len(searches)) as advance, Splunk(self.splunk) as splunk:
+            for asked in searches:
                 try:
-                    retrying()(line.search, self.folder, journey, index=index, splunk=splunk)
+                    retrying()(line.search, self.folder, asked, index=index, splunk=splunk)
                 except ConfigurationError:
                     raise
                 except BridgeError as error:
-                    click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
+                    click.echo(f"segment-bridge: {asked.name}: {error}", err=True)
                 advance()
             retrying()(line.doubt_silence, self.folder, index=index, splunk=splunk)
 

@@ -20,7 +20,7 @@ from segment_bridge_airflow.operators import (
     MapUsersOperator,
     MapWorkspacesOperator,
     PublishMapsOperator,
-    SearchJourneyOperator,
+    SearchOperator,
     ShareUsersOperator,
 )
 
@@ -55,9 +55,9 @@ with DAG(
     )
     share_users = ShareUsersOperator(task_id="share_users", pool="splunk", doc_md=manual.SHARE_USERS)
     publish = PublishMapsOperator(task_id="publish", doc_md=manual.PUBLISH)
-    search = SearchJourneyOperator.partial(
+    search = SearchOperator.partial(
         task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
-    ).expand(journey=begin.output)
+    ).expand(search=begin.output)
     doubt_silence = DoubtSilenceOperator(task_id="doubt_silence", pool="splunk", doc_md=manual.DOUBT_SILENCE)
     convert = ConvertResultsOperator(
         task_id="convert",

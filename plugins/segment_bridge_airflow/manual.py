@@ -12,7 +12,8 @@ Segment. What was delivered before, Segment recognizes by its messageId.
 1. `begin` decides the window and the journeys.
 2. `map_users` and `map_workspaces` read from the clusters who is who; `share_users` and `publish` hand the maps on,
    where that is switched on.
-3. `search` asks Splunk, one task for each journey; `doubt_silence` looks further where none found anything.
+3. `search` asks Splunk, one task for each journey, or for several together; `doubt_silence` looks further where none
+   found anything.
 4. `convert` turns results into events, and `deliver` sends them, one task for each group of batches.
 5. `close` counts the books and writes the report. Beside all of this, `expire` removes what is old.
 
@@ -62,11 +63,12 @@ Otherwise it does nothing. A map that one ConfigMap cannot hold goes on in `uid-
 """
 
 SEARCH = """
-Asks Splunk for one journey's results, and takes them only if the answer is provably complete.
+Asks Splunk for the results of one journey, and takes them only if the answer is provably complete. Where the setting
+`search_mode` is `combined`, one search is about several journeys, whose names are the task's label.
 
 **Fails** at once for credentials, rights and SPL that Splunk refuses: check the connection `splunk_default`. It fails
 after its retries if Splunk cannot be reached or never answers completely; the message names the rule that the answer
-broke, and Splunk's job inspector shows why. The other journeys are delivered all the same.
+broke, and Splunk's job inspector shows why. The journeys of other searches are delivered all the same.
 """
 
 DOUBT_SILENCE = """

@@ -42,7 +42,7 @@ def failing_at_once(execute: Callable[P, R]) -> Callable[P, R]:
 
 
 class BeginRunOperator(BaseOperator):
-    """Decide the window and the journeys; return the names of the journeys."""
+    """Decide the window and the journeys; return the names of the searches that it takes."""
 
     @failing_at_once
     def execute(self, context: Context) -> list[str]:
@@ -52,7 +52,7 @@ class BeginRunOperator(BaseOperator):
         self.log.info("a %s run searches %s for %d journeys", plan.kind, plan.window, len(plan.journeys))
         if plan.hole:
             self.log.error("no run has covered %s, and this one does not reach it", plan.hole.window)
-        return list(plan.journeys)
+        return [search.name for search in line.searches(plan)]
 
 
 class MapUsersOperator(BaseOperator):
@@ -111,24 +111,24 @@ class PublishMapsOperator(BaseOperator):
         return mapping.publish(staging_of(context), cluster(self.conn_id), namespace) if namespace else []
 
 
-class SearchJourneyOperator(BaseOperator):
-    """Stage the complete answer to one journey's search."""
+class SearchOperator(BaseOperator):
+    """Stage the complete answer to one search, which is that of a journey, or of several."""
 
-    template_fields: Sequence[str] = ("journey",)
+    template_fields: Sequence[str] = ("search",)
 
-    def __init__(self, *, journey: str, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
+    def __init__(self, *, search: str, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**kwargs)
-        self.journey = journey
+        self.search = search
         self.conn_id = conn_id
 
     @failing_at_once
     def execute(self, context: Context) -> int:
         """Return how many results were found."""
-        context["label"] = self.journey  # type: ignore[typeddict-unknown-key] # for the template of the map index
-        (journey,) = catalog.find([self.journey])
+        context["label"] = self.search  # type: ignore[typeddict-unknown-key] # for the template of the map index
+        search = catalog.search_named(self.search)
         hook = SplunkHook(self.conn_id)
         with hook.get_conn() as splunk:
-            return line.search(staging_of(context), journey, index=hook.settings().index, splunk=splunk)
+            return line.search(staging_of(context), search, index=hook.settings().index, splunk=splunk)
 
 
 class DoubtSilenceOperator(BaseOperator):

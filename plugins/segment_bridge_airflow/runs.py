@@ -60,6 +60,7 @@ def plan_of(context: Context) -> Plan:
         dry_run=bool(form.get("dry_run")),
         message_id_prefix=settings.message_id_prefix,
         resend=Resend(form.get("resend") or settings.resend),
+        search_mode=settings.search_mode,
         identity=settings.identity,
         least_coverage=settings.least_coverage,
     )

@@ -200,7 +200,9 @@ class CloseBooksOperator(BaseOperator):
         self.log.info("the books:\n%s", report.summary())
         for sample in report.samples.values():
             self.log.info("a dry run would have sent such as %s", sample)
-        _tell(self, context, sent=report.total.sent, rejected=sum(report.total.rejected.values()))
+        every = report.total
+        ends = {"sent": every.sent, "rejected": sum(every.rejected.values()), "acknowledged": every.acknowledged}
+        _tell(self, context, **ends)
         if report.alarms:
             alerts.send(alerts.alarm(report))
         report.require_success()

@@ -8,32 +8,50 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scheduler.conftest import HOURS, times, until, written
+from sandbox import standalone
+from tests.scheduler import postgres
+from tests.scheduler.conftest import HOURS, deployment, free_port, times, until, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from tests.scheduler.conftest import Bridge, World
 
 RUNS_AT_ONCE = 2
 
-pytestmark = pytest.mark.skipif(not os.environ.get("SEGMENT_BRIDGE_SOAK"), reason="takes many minutes: make soak")
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("SEGMENT_BRIDGE_SOAK"), reason="takes many minutes: make soak"),
+    pytest.mark.skipif(postgres.PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="module")
+def airflow(world: World, home: Path) -> Iterator[standalone.Airflow]:
+    with postgres.serving() as url:
+        settings = deployment(home, world) | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+        del settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"]  # which are SQLite's
+        with standalone.running(settings, home, free_port()) as running:
+            yield running
 
 
 def backfill(bridge: Bridge, hours: int, reprocess: str = "none", first: int = 1) -> int:
     ends = times(first + hours - 1)[first - 1 :]
-    started = bridge.airflow.call(
-        "POST",
-        "/backfills",
-        {
-            "dag_id": "segment_bridge",
-            "from_date": written(ends[0]),
-            "to_date": written(ends[-1]),
-            "run_backwards": False,
-            "dag_run_conf": {},
-            "reprocess_behavior": reprocess,
-            "max_active_runs": RUNS_AT_ONCE,
-        },
-    )
-    number: int = started["id"]
+    wanted = {
+        "dag_id": "segment_bridge",
+        "from_date": written(ends[0]),
+        "to_date": written(ends[-1]),
+        "run_backwards": False,
+        "dag_run_conf": {},
+        "reprocess_behavior": reprocess,
+        "max_active_runs": RUNS_AT_ONCE,
+    }
+    number: int = bridge.airflow.call("POST", "/backfills", wanted)["id"]
     return number
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import convert, export, maps, startup, tables, upload
+from benchmarks import convert, dag, export, maps, startup, tables, upload
 from benchmarks.inputs import FOLDER
 
 _BENCHMARKS = {
     "convert": convert.benchmark,
+    "dag": dag.benchmark,
     "export": export.benchmark,
     "maps": maps.benchmark,
     "startup": startup.benchmark,

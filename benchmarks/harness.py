@@ -33,11 +33,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took; ``cpu`` is its user and system time."""
+    """What one process took; ``cpu`` is its user and system time, and 0, as ``memory``, where it was not measured."""
 
     seconds: float
-    cpu: float
-    memory: float
+    cpu: float = 0
+    memory: float = 0
 
 
 @dataclass

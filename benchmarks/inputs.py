@@ -18,10 +18,10 @@ from segment_bridge import catalog
 from segment_bridge.event_names import SUBJECTS, VERBS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FOLDER = Path(__file__).resolve().parent.parent / ".sandbox" / "bench"
-_PLAN = Plan(users=50, hours=4)
+PLAN = Plan(users=50, hours=4)
 _INDEX = "main"
 _ID = re.compile(rb'(?<="messageId":")([^"]+)[^"]{8}(?=")')
 
@@ -51,13 +51,20 @@ def results(lines: int) -> Input:
     return made
 
 
+def answer(lines: Iterable[bytes], rows: int) -> Iterator[bytes]:
+    """Make a complete answer of so many lines, of which the last says that it is the last."""
+    for number, line in enumerate(islice(lines, rows)):
+        last = b'"lastrow":true,' if number == rows - 1 else b""
+        yield b'{"preview":false,"offset":%d,%s"result":%s' % (number, last, line.partition(b'"result":')[2])
+
+
 def _seed() -> Path:
     return FOLDER / "seed.ndjson"
 
 
 def _write_seed(made: Input) -> None:
     """Run each journey's search over the traffic; the last file to be written says that all are there."""
-    traffic = generate(_PLAN)
+    traffic = generate(PLAN)
     log = AuditLog(tuple(Record.parse(line.strip()) for line in traffic.records()))
     with _seed().open("wb") as file:
         for journey in catalog.JOURNEYS:

@@ -6,8 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"
@@ -39,6 +46,18 @@ async def main(latency: float) -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - its output
     await server.serve_forever()
+
+
+@contextlib.contextmanager
+def serving(latency: float) -> Iterator[str]:
+    """Run the server in a process of its own, and give its URL."""
+    argv = (sys.executable, "-m", "benchmarks.server", str(latency))
+    project = Path(__file__).resolve().parent.parent
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=project) as process:  # noqa: S603 - our own
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline() if process.stdout else 0)}/"
+        finally:
+            process.terminate()
 
 
 if __name__ == "__main__":

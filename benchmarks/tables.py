@@ -67,9 +67,9 @@ class Table:
             yield (
                 timing.name,
                 f"{timing.size:,}",
-                *(f"{figure:.3f}" for figure in figures),
+                *(f"{figure:.3f}" if figure else "" for figure in figures),
                 rate,
-                f"{timing.memory:.0f}",
+                f"{timing.memory:.0f}" if timing.memory else "",
             )
 
 

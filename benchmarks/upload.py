@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +18,7 @@ import msgspec
 
 from benchmarks.harness import Command, Timing, require_equal, run
 from benchmarks.inputs import FOLDER, results
+from benchmarks.server import serving
 from benchmarks.tables import Goal, Table
 from segment_bridge.batch import Batch, pack
 from segment_bridge.convert import convert
@@ -42,7 +40,7 @@ PEER, PEER_AT_ONCE = "split + jq + curl", f"split + jq + curl, {DEFAULT_CONNECTI
 def benchmark(rounds: int, _largest: int, without: tuple[str, ...]) -> Table:
     """Measure so many full batches; what arrived is compared before anything counts."""
     given, size = _events()
-    with _serving() as url:
+    with serving(_LATENCY) as url:
         commands = [command for command in _commands(given, url) if "jq" not in without or "jq" not in command.name]
         with TemporaryDirectory() as folder:
             first, *others = (_arrived(one, url, Path(folder)) for one in commands if one.same)
@@ -128,14 +126,3 @@ def _arrived(command: Command, url: str, folder: Path) -> Path:
     path = folder / command.name
     path.write_bytes(b"\n".join(sorted(events, key=lambda event: read_head(bytes(event)).messageId)))
     return path
-
-
-@contextlib.contextmanager
-def _serving() -> Iterator[str]:
-    """Run the server in a process of its own."""
-    argv = (sys.executable, "-m", "benchmarks.server", str(_LATENCY))
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=os.fspath(FOLDER.parents[1])) as process:  # noqa: S603 - our own
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline() if process.stdout else 0)}/"
-        finally:
-            process.terminate()

@@ -12,7 +12,7 @@ import msgspec
 
 from segment_bridge import canary, deep_fields, identity
 from segment_bridge.errors import BridgeError, ConfigurationError, IncompleteAnswer, RetryableError
-from segment_bridge.segment.transport import RefusedError, Transport
+from segment_bridge.segment.outcome import RefusedError
 from segment_bridge.splunk import Splunk, session
 from segment_bridge.splunk.transport import Transport as SplunkTransport
 
@@ -84,6 +84,8 @@ def check_segment(settings: SegmentSettings) -> Check:
     gets a 200 from it, so that no answer proves the key.
     """
     name = "segment reachable"
+    from segment_bridge.segment.transport import Transport  # noqa: PLC0415 - start-up
+
     try:
         transport = Transport(settings)
     except ConfigurationError as error:

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING
 from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError
 from segment_bridge.events import to_body, within
 from segment_bridge.segment import pauses
-from segment_bridge.segment.outcome import Attempt, MisconfiguredError, Outcome, Refused
+from segment_bridge.segment.outcome import Attempt, MisconfiguredError, Outcome, Refused, RefusedError
 from segment_bridge.segment.throttle import Throttle
-from segment_bridge.segment.transport import RefusedError, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +54,9 @@ class Segment:
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        # What it stands on takes long to import, for which only those who deliver should wait.
+        from segment_bridge.segment.transport import Transport  # noqa: PLC0415
+
         self._settings = settings
         self._stopped = threading.Event()
         self._sleep = sleep or self._sleep_until_stopped

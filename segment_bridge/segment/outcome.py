@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from segment_bridge.errors import ConfigurationError
+from segment_bridge.errors import ConfigurationError, FatalError
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -37,6 +37,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     undelivered: int = 0
     why: str = ""
     attempts: tuple[Attempt, ...] = ()
+
+
+class RefusedError(FatalError):
+    """An answer that is about the events."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"Segment answered {status}")
+        self.status = status
 
 
 class MisconfiguredError(ConfigurationError):

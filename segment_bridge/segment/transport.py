@@ -18,11 +18,11 @@ from urllib3.exceptions import HTTPError
 from segment_bridge.errors import (
     BridgeError,
     ConfigurationError,
-    FatalError,
     RetryableError,
     error_for_status,
     seconds_to_wait,
 )
+from segment_bridge.segment.outcome import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,14 +86,6 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Know of no redirect: only to prepare for one, requests would read the whole answer."""
-
-
-class RefusedError(FatalError):
-    """An answer that is about the events."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"Segment answered {status}")
-        self.status = status
 
 
 def _status_error(status: int, retry_after: str | None) -> BridgeError | None:

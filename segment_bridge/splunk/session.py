@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 
-from splunklib import binding
-
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.splunk.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from splunklib.binding import Context
+
     from segment_bridge.settings import SplunkSettings
 
 
-def connect(settings: SplunkSettings) -> binding.Context:
+def connect(settings: SplunkSettings) -> Context:
     """Return the SDK's context; it connects when first asked, and logs in again when its session has expired.
 
     Raises :class:`ConfigurationError` for settings with which Splunk cannot be asked.
     """
+    from splunklib.binding import Context  # noqa: PLC0415 - start-up: only those who ask Splunk should wait for it
+
     _check_credentials(settings)
     transport = Transport(settings)
-    return binding.Context(
+    return Context(
         handler=transport,
         scheme=transport.scheme,
         host=transport.host,
@@ -41,17 +43,21 @@ def connect(settings: SplunkSettings) -> binding.Context:
 
 def path(owner: str, app: str, *parts: str) -> str:
     """Return the path of an endpoint, as one user sees one app."""
+    from splunklib.binding import UrlEncoded  # noqa: PLC0415 - as above
+
     quoted = "/".join(quote(part, safe="") for part in (owner, app, *parts))
-    encoded: str = binding.UrlEncoded(f"/servicesNS/{quoted}", skip_encode=True)
+    encoded: str = UrlEncoded(f"/servicesNS/{quoted}", skip_encode=True)
     return encoded
 
 
 @contextmanager
 def understood() -> Iterator[None]:
     """Turn what the SDK raises of its own accord into the error that says what to do."""
+    from splunklib.binding import HTTPError  # noqa: PLC0415 - as above
+
     try:
         yield
-    except binding.HTTPError:
+    except HTTPError:
         # The only status that the transport leaves to the SDK.
         raise ConfigurationError(
             "Splunk answered 401 Unauthorized: check SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD"

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from segment_bridge import canary, deep_fields, identity
-from segment_bridge.errors import BridgeError, ConfigurationError, IncompleteAnswer, RetryableError
+from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.segment.outcome import RefusedError
 from segment_bridge.splunk import Splunk, session
 from segment_bridge.splunk.transport import Transport as SplunkTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from segment_bridge.identity import IdentityMap
+    from segment_bridge.kubernetes import Cluster
     from segment_bridge.settings import SegmentSettings, SplunkSettings
     from segment_bridge.staging import Staging
     from segment_bridge.window import Window
+
+T = TypeVar("T")
 
 #: Seconds after which a check counts as failed for want of an answer.
 PATIENCE = 30.0
@@ -34,6 +37,7 @@ SPLUNK_CHECKS = (
     "splunk index",
     "splunk deep fields",
 )
+_SEGMENT, _STAGING = "segment reachable", "staging writable"
 _THERE = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 _INFO = "/services/server/info"
 _EMPTY_BATCH = b'{"batch":[]}'
@@ -47,6 +51,52 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     told: str
     #: What to do about it, where it failed.
     advice: str = ""
+
+    def text(self) -> str:
+        """Return it as a line to read, and where it failed another one that says what to do."""
+        mark = {True: "ok", False: "FAILED", None: "-"}[self.ok]
+        lines = [f"{mark:8}{self.name}: {self.told}"]
+        return "\n".join([*lines, f"{'':8}what to do: {self.advice}"] if self.advice else lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a run needs; each is made when it is its turn, so that one that cannot be made keeps no other back."""
+
+    splunk: Callable[[], SplunkSettings]
+    host: Callable[[], Cluster]
+    members: Callable[[], Sequence[Cluster]]
+    segment: Callable[[], SegmentSettings]
+    staging: Callable[[], Staging]
+
+
+def check_all(needs: Needs, window: Window) -> Iterator[Check]:
+    """Check all that a run over this window needs."""
+    yield from _of(SPLUNK_CHECKS, needs.splunk, lambda settings: check_splunk(settings, window))
+    yield check_map("users", lambda: identity.user_map(needs.host().user_signups()))
+    yield check_map(
+        "workspaces", lambda: identity.workspace_map(member.tenant_namespaces() for member in needs.members())
+    )
+    yield from _of([_SEGMENT], needs.segment, lambda settings: [check_segment(settings)])
+    yield from _of([_STAGING], needs.staging, lambda staging: [check_staging(staging)])
+
+
+def require_health(checks: Sequence[Check]) -> None:
+    """Raise :class:`FatalError` where one has failed."""
+    failed = sum(check.ok is False for check in checks)
+    if failed:
+        raise FatalError(f"{failed} of {len(checks)} checks failed")
+
+
+def _of(names: Sequence[str], make: Callable[[], T], check: Callable[[T], Iterable[Check]]) -> Iterator[Check]:
+    """Make something and check it; where it cannot be made, that is the first check's failure."""
+    try:
+        made = make()
+    except BridgeError as error:
+        yield _failure(names[0], error)
+        yield from map(_not_checked, names[1:])
+        return
+    yield from check(made)
 
 
 def check_splunk(settings: SplunkSettings, window: Window) -> Iterator[Check]:
@@ -83,40 +133,41 @@ def check_segment(settings: SegmentSettings) -> Check:
     What Segment itself answers to one is not proven; 400 shows as well as 200 that it is there. A wrong write key
     gets a 200 from it, so that no answer proves the key.
     """
-    name = "segment reachable"
     from segment_bridge.segment.transport import Transport  # noqa: PLC0415 - start-up
 
     try:
         transport = Transport(settings)
     except ConfigurationError as error:
-        return _failure(name, error)
+        return _failure(_SEGMENT, error)
     with contextlib.closing(transport):
         answer, failure = transport.post(_EMPTY_BATCH, 0, min(settings.timeout, PATIENCE))
     if failure and not isinstance(failure, RefusedError):
-        return _failure(name, failure)
+        return _failure(_SEGMENT, failure)
     told = f"answered {answer} to an empty batch, which does not prove that the write key is right"
-    return Check(name=name, ok=True, told=told)
+    return Check(name=_SEGMENT, ok=True, told=told)
 
 
 def check_staging(staging: Staging) -> Check:
     """Write a file, read it back, and remove it."""
-    name, file, written = "staging writable", f"doctor-{secrets.token_hex(4)}.json", "written by the doctor"
+    file, written = f"doctor-{secrets.token_hex(4)}.json", "written by the doctor"
     try:
         staging.write_json(file, written)
         read = staging.read_json(file, str)
         staging.remove(file)
     except BridgeError as error:
-        return _failure(name, error)
+        return _failure(_STAGING, error)
     except OSError as error:
         return Check(
-            name=name,
+            name=_STAGING,
             ok=False,
             told=f"{staging.uri()} cannot be written, read and cleared ({type(error).__name__})",
             advice="check that the place exists, has space left, and lets this user write",
         )
     if read != written:
-        return Check(name=name, ok=False, told=f"{staging.uri()} gave back something else", advice="use another place")
-    return Check(name=name, ok=True, told=staging.uri())
+        return Check(
+            name=_STAGING, ok=False, told=f"{staging.uri()} gave back something else", advice="use another place"
+        )
+    return Check(name=_STAGING, ok=True, told=staging.uri())
 
 
 def _reachable(settings: SplunkSettings) -> str:

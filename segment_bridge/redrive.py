@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,6 +55,28 @@ class Redriven(msgspec.Struct, kw_only=True):
     left: int = 0
     #: Not sent in a dry run.
     withheld: int = 0
+
+    @property
+    def taken(self) -> int:
+        """How many there were to be sent."""
+        return self.undelivered + self.rejected
+
+    def told(self) -> Iterator[str]:
+        """Yield what there is to tell of the run; nothing where it has left nothing behind."""
+        if self.unknown:
+            yield f"{self.run}: {self.unknown} rejected results stay so, as their user or namespace is not known"
+        if self.taken:
+            ends = ("sent", "refused", "left", "acknowledged", "withheld")
+            ended = ", ".join(f"{getattr(self, end)} {end}" for end in ends if getattr(self, end))
+            yield f"{self.run}: {self.undelivered} undelivered and {self.rejected} rejected taken up: {ended}"
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what somebody has to know who looks at figures downstream."""
+        if self.old:
+            yield (
+                f"{self.run}: {self.old} events are older than the {DEDUPLICATION / timedelta(hours=1):g} hours for "
+                "which Segment recognizes repeats: any that it took without saying so counts twice"
+            )
 
 
 @dataclass

@@ -30,8 +30,7 @@ class Run:
 
     def overlaps(self, other: Run) -> bool:
         """Say whether some record could lie in the windows of both."""
-        mine, others = self.plan.window, other.plan.window
-        return mine.start < others.end and others.start < mine.end
+        return self.plan.window.overlaps(other.plan.window)
 
 
 def find(root: Staging) -> list[Run]:

@@ -49,6 +49,20 @@ class Window:
         """Read both ends with :func:`parse_time`."""
         return cls(parse_time(start), parse_time(end))
 
+    @classmethod
+    def between(cls, start: str, end: str) -> Window | None:
+        """Read a window that somebody may ask for; None where there is neither end.
+
+        Raises :class:`ConfigurationError` for one end alone.
+        """
+        if bool(start) != bool(end):
+            raise ConfigurationError("the window has one end: give both from and to, or neither")
+        return cls.parse(start, end) if start else None
+
+    def overlaps(self, other: Window) -> bool:
+        """Say whether some record could lie in both."""
+        return self.start < other.end and other.start < self.end
+
     def __str__(self) -> str:
         return f"[{format_time(self.start)}, {format_time(self.end)})"
 
@@ -87,8 +101,8 @@ def decide(
 
     Raises :class:`ConfigurationError` for a span with one end, or that is in the future or too long.
     """
-    if any(span):
-        return Decision(_asked(*span, due))
+    if asked := Window.between(*span):
+        return Decision(_possible(asked, due))
     if kind is Kind.BACKFILL:
         return Decision(Window(due - (look_back or PERIOD), due))
     if kind is Kind.MANUAL:
@@ -103,10 +117,7 @@ def decide(
     return Decision(Window(farthest, due), hole=Window(covered, farthest))
 
 
-def _asked(start: str, end: str, due: datetime) -> Window:
-    if not (start and end):
-        raise ConfigurationError("the window has one end: give both from and to, or neither")
-    window = Window.parse(start, end)
+def _possible(window: Window, due: datetime) -> Window:
     if window.end > due:
         raise ConfigurationError(
             f"the window {window} reaches beyond {format_time(due)}, when the run was asked for: nothing is there yet"

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from segment_bridge.cli.doctoring import doctor
+from segment_bridge.cli.doctoring import doctor_command
 from segment_bridge.cli.filters import convert, journeys, maps, search, spl, upload
 from segment_bridge.cli.staged import explain, redrive
 from segment_bridge.cli.whole import run
@@ -44,5 +44,5 @@ def main(*, verbose: bool) -> None:
     )
 
 
-for _command in (journeys, spl, maps, search, convert, upload, run, redrive, explain, doctor):
+for _command in (journeys, spl, maps, search, convert, upload, run, redrive, explain, doctor_command):
     main.add_command(_command)

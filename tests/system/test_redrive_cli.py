@@ -143,6 +143,14 @@ def test_everything_is_redriven_once_and_the_books_balance(outage: Outage, segme
     assert requests.get(f"{segment_url}/sandbox/duplicates", timeout=60).json() == {}
 
 
+def test_a_window_takes_up_those_runs_that_overlap_it(outage: Outage) -> None:
+    looked_at = []
+    for window in ((FROM, TO), ("2026-01-05T11:59:00Z", "2026-01-06T00:00:00Z"), (TO, "2026-01-06T00:00:00Z")):
+        done = outage.bridge("redrive", "--from", window[0], "--to", window[1], "--dry-run", *outage.maps)
+        looked_at.append(done.out.splitlines()[-1])
+    assert looked_at == [f"runs looked at: {count}, with nothing to redrive: 0" for count in (1, 1, 0)]
+
+
 def test_two_at_once_leave_balanced_books(outage: Outage, segment_url: str) -> None:
     settings = {**outage.settings, "SEGMENT_BATCH_API": segment_url}
     both = [finish(one) for one in [start("redrive", *outage.maps, settings=settings) for _ in range(2)]]
@@ -193,6 +201,9 @@ def test_wrong_usage_is_told_in_one_line(outage: Outage, tmp_path: Path) -> None
     missing = bridge("redrive", settings={"SEGMENT_BRIDGE_STAGING": str(outage.root)})
     assert (missing.code, missing.out) == (2, "")
     assert missing.err == "segment-bridge: missing settings: SEGMENT_WRITE_KEY, HOST_CONTEXT, MEMBER_CONTEXTS\n"
+    open_ended = outage.bridge("redrive", "--from", FROM, "--dry-run")
+    told = "segment-bridge: the window has one end: give both from and to, or neither\n"
+    assert (open_ended.code, open_ended.err) == (2, told)
     one = outage.bridge("redrive", *outage.maps[:2], "--dry-run")
     assert (one.code, one.err) == (2, "segment-bridge: one map is not enough: give both --users and --workspaces\n")
     empty = bridge("redrive", "--dry-run", settings={"SEGMENT_BRIDGE_STAGING": str(tmp_path / "nothing")})

@@ -35,6 +35,18 @@ class TestWindow:
         with pytest.raises(ConfigurationError):
             Window(end, start)
 
+    @pytest.mark.parametrize(
+        ("start", "end", "overlaps"),
+        [(4, 8, False), (4, 9, True), (9, 10, True), (11, 13, True), (12, 13, False), (7, 13, True)],
+    )
+    def test_overlaps_what_could_hold_one_of_its_records(self, start: int, end: int, overlaps: bool) -> None:
+        window, other = Window(EIGHT, NOON), Window(EIGHT.replace(hour=start), EIGHT.replace(hour=end))
+        assert (window.overlaps(other), other.overlaps(window)) == (overlaps, overlaps)
+
+    def test_is_none_between_no_ends(self) -> None:
+        assert Window.between("", "") is None
+        assert Window.between("2024-05-01T08:00:00Z", "2024-05-01T12:00:00Z") == Window(EIGHT, NOON)
+
     @given(MOMENTS, MOMENTS)
     def test_is_printed_so_that_it_can_be_read_back(self, one: datetime, other: datetime) -> None:
         start, end = sorted((one, other))

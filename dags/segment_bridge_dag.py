@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from segment_bridge_airflow import assets, manual, watch
+from segment_bridge_airflow import assets, defaults, manual, watch
 from segment_bridge_airflow.form import FORM
 from segment_bridge_airflow.operators import (
     BeginRunOperator,
@@ -25,28 +25,21 @@ from segment_bridge_airflow.operators import (
 )
 
 with DAG(
-    dag_id="segment_bridge",
+    dag_id=defaults.DAG_ID,
     schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=4),
+    dagrun_timeout=defaults.DAGRUN_TIMEOUT,
     params=FORM,
-    tags=["segment-bridge"],
+    tags=defaults.TAGS,
     doc_md=manual.DAG,
     on_failure_callback=watch.failed,
     on_success_callback=watch.succeeded,
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_LOGICAL_DATE, interval=watch.LATE, callback=AsyncCallback(watch.late)
     ),
-    default_args={
-        "owner": "segment-bridge",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=1),
-    },
+    default_args=defaults.TASKS,
 ) as dag:
     begin = BeginRunOperator(task_id="begin", doc_md=manual.BEGIN)
     map_users = MapUsersOperator(task_id="map_users", outlets=[assets.USERS], doc_md=manual.MAP_USERS)
@@ -61,7 +54,7 @@ with DAG(
     doubt_silence = DoubtSilenceOperator(task_id="doubt_silence", pool="splunk", doc_md=manual.DOUBT_SILENCE)
     convert = ConvertResultsOperator(
         task_id="convert",
-        most_groups=100,
+        most_groups=20,
         inlets=[assets.USERS, assets.WORKSPACES],
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # a failed journey keeps no other back
         doc_md=manual.CONVERT,

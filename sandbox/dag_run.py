@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG as AirflowDag  # noqa: N811 - the name is ours already
 
 
-def load() -> AirflowDag:
-    """Make a database if there is none, and load the DAG, with no patience between tries: stand-ins need none."""
+def load(dag_id: str = DAG) -> AirflowDag:
+    """Make a database if there is none, and load a DAG, with no patience between tries: stand-ins need none."""
     from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - not before the environment is known to be set
     from airflow.settings import DAGS_FOLDER  # noqa: PLC0415 - as above
     from airflow.utils.db import initdb  # noqa: PLC0415 - as above
@@ -25,7 +25,7 @@ def load() -> AirflowDag:
     bag = DagBag(DAGS_FOLDER)
     if bag.import_errors:
         raise ImportError(str(bag.import_errors))
-    dag: AirflowDag = bag.dags[DAG]
+    dag: AirflowDag = bag.dags[dag_id]
     dag.deadline = None  # which a scheduler sees to, and dag.test() stumbles over
     for task in dag.tasks:
         settings: dict[str, Any] = getattr(task, "partial_kwargs", vars(task))  # which a mapped task has

@@ -49,6 +49,7 @@ def up(folder: Path, address: tuple[str, int], console: Console) -> None:
     console.print("starting Airflow (half a minute, the first time a whole one) ...")
     airflow = standalone.start(settings, home, address[1])
     _remember(started, stand_ins=stand_ins.pid, airflow=airflow.pid)
+    airflow.await_dag(DAG)
     airflow.call("POST", f"/dags/{DAG}/dagRuns", {"logical_date": None})
     console.print(f"Airflow:  {airflow.url}/dags/{DAG} (no login)")
     console.print(

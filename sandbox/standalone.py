@@ -43,6 +43,14 @@ class Airflow:
         stop(self.pid)
         self.process.wait()  # which finds it reaped, and forgets it
 
+    def await_dag(self, dag_id: str) -> None:
+        """Wait until the file of a DAG has been read."""
+        deadline = time.monotonic() + _START
+        while dag_id not in {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]}:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"there is no DAG {dag_id} after {_START:g} s")
+            time.sleep(0.5)
+
     def call(self, method: str, path: str, body: Json | None = None, *, timeout: float = 60) -> Json:
         """Ask the REST API below ``/api/v2``; raises requests.HTTPError for a refusal, with what it says."""
         token = requests.get(f"{self.url}/auth/token", timeout=timeout).json()["access_token"]

@@ -1,4 +1,4 @@
-"""The form of a run that somebody starts by hand; scheduled runs take its defaults.
+"""The forms of runs that somebody starts by hand; scheduled runs take the first one's defaults.
 
 Each field may be null: the web UI marks any other as required, and sends null for a list that was emptied again.
 """
@@ -61,5 +61,41 @@ FORM = {
         exclusiveMinimum=0,
         title="Look-back in hours",
         description="How far the window reaches back. By default as the settings say, and in a backfill one hour.",
+    ),
+}
+
+REDRIVE = {
+    "runs": Param(
+        [],
+        type=["null", "array"],
+        items={"type": "string"},
+        title="Runs",
+        description="IDs of runs of segment_bridge, as the web UI shows them; none means all that lie in staging.",
+    ),
+    "from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="From",
+        description="With To: only runs whose window overlaps this span.",
+    ),
+    "to": Param(
+        None, type=["null", "string"], format="date-time", title="To", description="End of the span, exclusive."
+    ),
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        title="Dry run",
+        description="Say in the log what would be sent, and send nothing.",
+    ),
+}
+
+DOCTOR = {
+    "to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="To",
+        description="End of the four hours that are looked into for audit records; by default, now.",
     ),
 }

@@ -1,4 +1,4 @@
-"""The operator's manual: what the DAG and its tasks do, what a failure means, and what to do then, as Markdown.
+"""The operator's manual: what the DAGs and their tasks do, what a failure means, and what to do then, as Markdown.
 
 The web UI shows blocks of code without their line ends, so that no diagram can stand here.
 """
@@ -103,4 +103,31 @@ downstream tasks.
 EXPIRE = """
 Removes what finished runs have staged, after `keep_days`, and their reports after `keep_reports_days`. It never touches
 a run in progress, and nothing waits for it.
+"""
+
+REDRIVE = """
+Sends again what closed runs of `segment_bridge` have left behind: undelivered events, and rejected results whose user
+or namespace has appeared in the maps since. The maps are made from the clusters, as they are now. Afterwards the
+books of each of these runs are counted anew. Nothing is redriven twice.
+
+*Trigger* opens a form: which runs, or a span that their windows overlap (by default, all that lie in staging), and
+whether only to say what would be sent.
+
+* Its log has a line for each run that had something, and a warning where events are older than the 24 hours for which
+  Segment recognizes repeats.
+* A run that was red stays red in the web UI; what counts is its report, which then has no problem left. If it was a
+  scheduled one, the next run need not reach back to it.
+* **It fails** if events are still undelivered after its retries, or Segment refuses some for good; at once for a write
+  key, an address or a cluster that wants correcting. What was sent by then is recorded. Trigger it again.
+"""
+
+DOCTOR = """
+Checks all that a run needs, and says in its log what to do about what is not right: that Splunk is there, takes the
+credentials and finds audit records; that both maps can be made from the clusters; that Segment answers; that staging
+can be written. Nothing is sent but a batch without events.
+
+*Trigger* it before the first run, after a change of connections or of the Variable, and after a bad run.
+
+**It fails** if a check does, after all of them were made. No answer of Segment proves the write key: look into
+Segment's debugger as well.
 """

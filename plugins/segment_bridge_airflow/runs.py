@@ -11,6 +11,7 @@ from segment_bridge import catalog, layout, watermark
 from segment_bridge.plan import Plan, Resend
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind, decide
+from segment_bridge_airflow.defaults import DAG_ID
 from segment_bridge_airflow.settings import BridgeSettings, read
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ def key_of(context: Context) -> str:
     """Name the run among those of all DAGs."""
     run = context["dag_run"]
     return f"{run.dag_id}__{run.run_id}"
+
+
+def key_of_run(run_id: str) -> str:
+    """Name a run of the bridge's own DAG among those of all DAGs."""
+    return f"{DAG_ID}__{run_id}"
 
 
 def root_of(settings: BridgeSettings) -> Staging:

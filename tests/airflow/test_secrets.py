@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.dag_run import load
 from sandbox.deployment import environment
+from tests.airflow.conftest import run_by_hand
 from tests.airflow.planted import World, world
 
 if TYPE_CHECKING:
@@ -107,6 +109,30 @@ def test_a_run_tells_nothing(  # noqa: PLR0917 - fixtures
     assert all(f'INSERT INTO "{table}"' in texts["the metadata database"] for table in tables)
     assert run.run_id in texts["the metadata database"]
     assert any(name.endswith("report.json") for name in texts)
+    assert {name: leaks for name, text in texts.items() if (leaks := planted.leaks(text))} == {}
+
+
+def test_what_is_started_by_hand_tells_nothing_either(
+    planted: World, impatient: AirflowDag, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = Path(os.environ["AIRFLOW_HOME"])
+    connect(planted, "password", monkeypatch, home)
+    planted.segment.status = 500
+    span = {"from": "2026-01-05T08:00:00Z", "to": "2026-01-05T12:00:00Z"}
+    left_behind = run_by_hand(impatient, **span, **SOME)
+    redrive, check = load("segment_bridge_redrive"), load("segment_bridge_doctor")
+    states = [left_behind.state]
+    for planted.segment.status in (401, 0):
+        states.append(run_by_hand(redrive, runs=[left_behind.run_id]).state)
+        states.append(run_by_hand(check, to=span["to"]).state)
+    connect(planted, "wrong", monkeypatch, home)
+    states.append(run_by_hand(check, to=span["to"]).state)
+
+    printed = capfd.readouterr()
+    assert states == ["failed", "failed", "failed", "success", "success", "failed"]
+    assert " taken up: " in printed.out
+    assert "what to do: " in printed.out
+    texts = {"stdout": printed.out, "stderr": printed.err, **told(home)}
     assert {name: leaks for name, text in texts.items() if (leaks := planted.leaks(text))} == {}
 
 

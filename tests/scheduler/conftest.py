@@ -214,7 +214,7 @@ def airflow(world: World, home: Path) -> Iterator[standalone.Airflow]:
 
 @pytest.fixture
 def bridge(airflow: standalone.Airflow, world: World, home: Path) -> Bridge:
-    until(lambda: airflow.call("GET", "/dags")["total_entries"])
+    airflow.await_dag(DAG)
     world.splunk.shut = False
     world.forget()
     made = Bridge(airflow, home / "staging")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import standalone
+from sandbox.deployment import DAG
 from sandbox.traffic import Plan
 from tests.scheduler.conftest import Bridge, deployment, free_port, standing_in, until, written
 from tests.scheduler.expected import message_ids
@@ -76,7 +77,7 @@ class Moving:
         settings = deployment(self.home, self.world, reach_days=0.5) | self.clock.environment
         airflow = standalone.start(settings, self.home, free_port())
         self.bridge = Bridge(airflow, self.home / "staging")
-        until(lambda: airflow.call("GET", "/dags")["total_entries"])
+        airflow.await_dag(DAG)
         self.bridge.unpause()
 
     def stop(self) -> None:

@@ -43,15 +43,6 @@ class SearchResult(msgspec.Struct, gc=False):
     userSsoId: str | None = None  # noqa: N815
 
 
-class IdentityMode(StrEnum):
-    """Where the user names of records are resolved; the value is that of the setting ``identity``."""
-
-    #: By the bridge, from its maps.
-    BRIDGE = "bridge"
-    #: By the search, from a lookup that holds the user ID map: user names do not leave Splunk.
-    SPLUNK_LOOKUP = "splunk_lookup"
-
-
 class Reason(StrEnum):
     """Why a result cannot become an event, or an event cannot be delivered."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from segment_bridge import config_maps, gate, identity, layout
 from segment_bridge.errors import BridgeError, RetryableError
-from segment_bridge.events import IdentityMode
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Plan
 from segment_bridge.report import MapBooks
+from segment_bridge.settings import IdentityMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from segment_bridge.events import IdentityMode
+from segment_bridge.settings import IdentityMode
 from segment_bridge.window import Decision, Kind, Window
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_bridge.errors import ConfigurationError
@@ -27,6 +28,15 @@ DEFAULT_MAP_STAND_IN_HOURS = 24
 RETRY_PAUSE = "SEGMENT_BRIDGE_RETRY_PAUSE"
 #: The Splunk lookup that holds the user ID map; every search that uses it says ``OUTPUT user_id``.
 DEFAULT_USER_LOOKUP = "segment_bridge_users"
+
+
+class IdentityMode(StrEnum):
+    """Where the user names of records are resolved; the value is that of the setting ``identity``."""
+
+    #: By the bridge, from its maps.
+    BRIDGE = "bridge"
+    #: By the search, from a lookup that holds the user ID map: user names do not leave Splunk.
+    SPLUNK_LOOKUP = "splunk_lookup"
 
 
 class Environment:

@@ -9,10 +9,9 @@ import msgspec
 from airflow.sdk import Variable
 
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.events import IdentityMode
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend, SearchMode
-from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS
+from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
 
 VARIABLE = "segment_bridge"
 

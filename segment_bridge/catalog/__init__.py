@@ -13,7 +13,7 @@ from segment_bridge.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["JOURNEYS", "MARK", "Combined", "Journey", "Search", "check", "combine", "find", "search_named"]
+__all__ = ["JOURNEYS", "MARK", "Combined", "Journey", "Search", "check", "combine", "find", "search_named", "searches"]
 
 
 def find(names: Iterable[str] = ()) -> tuple[Journey, ...]:
@@ -27,6 +27,15 @@ def find(names: Iterable[str] = ()) -> tuple[Journey, ...]:
         known = ", ".join(journey.name for journey in JOURNEYS)
         raise ConfigurationError(f"no journey named {', '.join(sorted(unknown))}: there are {known}")
     return tuple(journey for journey in JOURNEYS if not wanted or journey.name in wanted)
+
+
+def searches(names: Iterable[str], *, combined: bool) -> tuple[Search, ...]:
+    """Return the searches of the journeys of these names: their own, or those that :func:`combine` makes of them.
+
+    Raises :class:`ConfigurationError` as :func:`find` does.
+    """
+    journeys = find(names)
+    return combine(journeys) if combined else journeys
 
 
 def search_named(name: str) -> Search:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from segment_bridge import spl
 from segment_bridge.catalog.journey import Journey, put_out, terms_of
-from segment_bridge.events import IdentityMode
-from segment_bridge.settings import DEFAULT_USER_LOOKUP
+from segment_bridge.settings import DEFAULT_USER_LOOKUP, IdentityMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,8 +12,7 @@ from segment_bridge.catalog import record
 from segment_bridge.catalog.clauses import Clause, OneOf
 from segment_bridge.catalog.properties import COMMON, Property
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.events import IdentityMode
-from segment_bridge.settings import DEFAULT_USER_LOOKUP
+from segment_bridge.settings import DEFAULT_USER_LOOKUP, IdentityMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,20 +6,40 @@ Exit codes: 0 done; 1 something was not delivered, an answer was incomplete or t
 
 from __future__ import annotations
 
-import logging
 import sys
+from importlib import import_module
 
 import click
 
-from segment_bridge.cli.doctoring import doctor_command
-from segment_bridge.cli.filters import convert, journeys, maps, search, spl, upload
-from segment_bridge.cli.staged import explain, redrive
-from segment_bridge.cli.whole import run
 from segment_bridge.errors import BridgeError, ConfigurationError
+
+#: Where each command is: which modules are imported, and how long a command takes to start, hangs on it alone.
+_COMMANDS = {
+    "journeys": ("catalogue", "journeys"),
+    "spl": ("catalogue", "spl"),
+    "maps": ("filters", "maps"),
+    "search": ("filters", "search"),
+    "convert": ("converting", "convert"),
+    "upload": ("filters", "upload"),
+    "run": ("whole", "run"),
+    "redrive": ("staged", "redrive"),
+    "explain": ("staged", "explain"),
+    "doctor": ("doctoring", "doctor_command"),
+}
 
 
 class _Group(click.Group):
-    """Turns the bridge's errors into one line on standard error and an exit code."""
+    """Imports a command when it is asked for; turns the bridge's errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -39,10 +59,8 @@ def main(*, verbose: bool) -> None:
     the environment; secrets from the environment alone: SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD;
     SEGMENT_WRITE_KEY.
     """
+    import logging  # noqa: PLC0415 - start-up
+
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-
-
-for _command in (journeys, spl, maps, search, convert, upload, run, redrive, explain, doctor_command):
-    main.add_command(_command)

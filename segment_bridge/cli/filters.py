@@ -1,4 +1,4 @@
-"""The stages as filters."""
+"""The stages as filters that ask the outside world."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,51 +17,14 @@ from segment_bridge import catalog
 from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
-from segment_bridge.settings import DEFAULT_INDEX, KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from segment_bridge.splunk import Splunk
     from segment_bridge.window import Window
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_BUFFER = 256 * 1024
 
 logger = logging.getLogger(__name__)
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, event}.")
-def journeys(*, as_json: bool) -> None:
-    """List the user journeys."""
-    if as_json:
-        listed = [{"name": j.name, "title": j.title, "event": j.event} for j in catalog.JOURNEYS]
-        click.echo(json.dumps(listed, indent=2))
-        return
-    width = max(len(journey.name) for journey in catalog.JOURNEYS)
-    for journey in catalog.JOURNEYS:
-        click.echo(f"{journey.name:{width}}  {journey.title}")
-
-
-@click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--index", envvar="SPLUNK_INDEX", default=DEFAULT_INDEX, show_default=True, help="The index to search.")
-@search_mode_option
-@click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, spl}.")
-def spl(names: tuple[str, ...], index: str, search_mode: str, *, as_json: bool) -> None:
-    """Print the journeys' searches."""
-    compiled = [(asked, asked.compile(index)) for asked in _searches(names, search_mode)]
-    if as_json:
-        listed = [{"name": asked.name, "title": asked.title, "spl": text} for asked, text in compiled]
-        click.echo(json.dumps(listed, indent=2))
-        return
-    click.echo("\n\n".join(f"``` {asked.name}: {asked.title} ```\n{text}" for asked, text in compiled))
-
-
-def _searches(names: tuple[str, ...], search_mode: str) -> tuple[catalog.Search, ...]:
-    journeys = catalog.find(names)
-    return catalog.combine(journeys) if search_mode == "combined" else journeys
 
 
 @click.command()
@@ -107,7 +70,7 @@ def search(names: tuple[str, ...], window: Window, search_mode: str) -> None:
     """
     from segment_bridge.splunk import Splunk  # noqa: PLC0415 - not every command asks Splunk
 
-    chosen = _searches(names, search_mode)
+    chosen = catalog.searches(names, combined=search_mode == "combined")
     with environment() as env:
         settings = SplunkSettings.from_environment(env)
     failed = []
@@ -135,58 +98,6 @@ def _print_answer(splunk: Splunk, asked: catalog.Search, index: str, window: Win
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
-
-
-@click.command()
-@click.option("--users", required=True, type=click.File("rb"), help="The map of users, as `maps users` prints it.")
-@click.option("--workspaces", required=True, type=click.File("rb"), help="The map of workspaces.")
-@click.option(
-    "--rejected",
-    "rejected_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write rejections, as NDJSON.",
-)
-@click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
-def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, message_id_prefix: str) -> None:
-    """Turn results on standard input into track events on standard output.
-
-    A rejection is no failure: it is counted on standard error and, with --rejected, kept with its reason.
-    """
-    from collections import Counter  # noqa: PLC0415
-
-    from segment_bridge import identity  # noqa: PLC0415 - start-up
-    from segment_bridge.convert import convert as convert_lines  # noqa: PLC0415
-    from segment_bridge.events import TrackEvent  # noqa: PLC0415
-
-    found = identity.Maps(
-        users=identity.read_map(users.read(), "--users"),
-        workspaces=identity.read_map(workspaces.read(), "--workspaces"),
-    )
-    reasons: Counter[str] = Counter()
-    with (
-        open(sys.stdin.fileno(), "rb", _BUFFER, closefd=False) as lines,
-        open(sys.stdout.fileno(), "wb", _BUFFER, closefd=False) as output,
-        _optional_file(rejected_path) as rejected,
-    ):
-        for made in convert_lines(lines, found, message_id_prefix=message_id_prefix):
-            if isinstance(made, TrackEvent):
-                output.write(made.body + b"\n")
-                continue
-            reasons[made.reason] += 1
-            if rejected:
-                rejected.write(made.line + b"\n")
-    for reason, count in sorted(reasons.items()):
-        click.echo(f"rejected {count}: {reason}", err=True)
-
-
-@contextlib.contextmanager
-def _optional_file(path: Path | None) -> Iterator[IO[bytes] | None]:
-    if path is None:
-        yield None
-        return
-    path.touch(mode=0o600)
-    with path.open("wb") as file:
-        yield file
 
 
 @click.command()

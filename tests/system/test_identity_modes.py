@@ -15,9 +15,9 @@ from sandbox.traffic import Plan, Traffic, generate
 from segment_bridge.catalog import JOURNEYS, Journey
 from segment_bridge.convert import convert
 from segment_bridge.errors import FatalError
-from segment_bridge.events import IdentityMode, Reason, Rejection, TrackEvent
+from segment_bridge.events import Reason, Rejection, TrackEvent
 from segment_bridge.identity import Maps
-from segment_bridge.settings import SplunkSettings
+from segment_bridge.settings import IdentityMode, SplunkSettings
 from segment_bridge.splunk import KvStore, Splunk
 from segment_bridge.window import Window
 

@@ -19,9 +19,8 @@ from sandbox.traffic import generate
 from segment_bridge import catalog, layout, line
 from segment_bridge.catalog.clauses import STATUS_ANNOTATION
 from segment_bridge.errors import FatalError, IncompleteAnswer
-from segment_bridge.events import IdentityMode
 from segment_bridge.plan import Plan, SearchMode, Span
-from segment_bridge.settings import SplunkSettings
+from segment_bridge.settings import IdentityMode, SplunkSettings
 from segment_bridge.splunk import KvStore, Splunk
 from segment_bridge.staging import Staging
 from segment_bridge.window import Window

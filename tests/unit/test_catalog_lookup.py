@@ -9,8 +9,7 @@ import pytest
 from segment_bridge import spl
 from segment_bridge.catalog import JOURNEYS, Journey, find
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.events import IdentityMode
-from segment_bridge.settings import DEFAULT_INDEX
+from segment_bridge.settings import DEFAULT_INDEX, IdentityMode
 
 GOLDEN = Path(__file__).parent / "golden" / "spl_lookup"
 NAMING_USERS = [journey for journey in JOURNEYS if journey.carries_user]

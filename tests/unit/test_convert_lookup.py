@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from segment_bridge.convert import convert
-from segment_bridge.events import IdentityMode, Reason, Rejection, TrackEvent
+from segment_bridge.events import Reason, Rejection, TrackEvent
 from segment_bridge.identity import Maps
+from segment_bridge.settings import IdentityMode
 
 MAPS = Maps({"ann": "11111", "bob": "22222"}, {"ann-tenant": "ann", "ghost-tenant": "ghost"})
 RESULT = {

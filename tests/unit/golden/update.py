@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segment_bridge.catalog import JOURNEYS, Combined, combine
-from segment_bridge.events import IdentityMode
+from segment_bridge.settings import IdentityMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

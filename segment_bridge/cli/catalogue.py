@@ -1,0 +1,39 @@
+"""What is searched for: the journeys, and their searches."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from segment_bridge import catalog
+from segment_bridge.cli.options import search_mode_option
+from segment_bridge.settings import DEFAULT_INDEX
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, event}.")
+def journeys(*, as_json: bool) -> None:
+    """List the user journeys."""
+    if as_json:
+        listed = [{"name": j.name, "title": j.title, "event": j.event} for j in catalog.JOURNEYS]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    width = max(len(journey.name) for journey in catalog.JOURNEYS)
+    for journey in catalog.JOURNEYS:
+        click.echo(f"{journey.name:{width}}  {journey.title}")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--index", envvar="SPLUNK_INDEX", default=DEFAULT_INDEX, show_default=True, help="The index to search.")
+@search_mode_option
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, spl}.")
+def spl(names: tuple[str, ...], index: str, search_mode: str, *, as_json: bool) -> None:
+    """Print the journeys' searches."""
+    compiled = [(asked, asked.compile(index)) for asked in catalog.searches(names, combined=search_mode == "combined")]
+    if as_json:
+        listed = [{"name": asked.name, "title": asked.title, "spl": text} for asked, text in compiled]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    click.echo("\n\n".join(f"``` {asked.name}: {asked.title} ```\n{text}" for asked, text in compiled))

@@ -1,0 +1,66 @@
+"""Conversion as a filter."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO
+
+import click
+
+from segment_bridge import identity
+from segment_bridge.convert import convert as convert_lines
+from segment_bridge.events import TrackEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BUFFER = 256 * 1024
+
+
+@click.command()
+@click.option("--users", required=True, type=click.File("rb"), help="The map of users, as `maps users` prints it.")
+@click.option("--workspaces", required=True, type=click.File("rb"), help="The map of workspaces.")
+@click.option(
+    "--rejected",
+    "rejected_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write rejections, as NDJSON.",
+)
+@click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
+def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, message_id_prefix: str) -> None:
+    """Turn results on standard input into track events on standard output.
+
+    A rejection is no failure: it is counted on standard error and, with --rejected, kept with its reason.
+    """
+    found = identity.Maps(
+        users=identity.read_map(users.read(), "--users"),
+        workspaces=identity.read_map(workspaces.read(), "--workspaces"),
+    )
+    reasons: Counter[str] = Counter()
+    with (
+        open(sys.stdin.fileno(), "rb", _BUFFER, closefd=False) as lines,
+        open(sys.stdout.fileno(), "wb", _BUFFER, closefd=False) as output,
+        _optional_file(rejected_path) as rejected,
+    ):
+        for made in convert_lines(lines, found, message_id_prefix=message_id_prefix):
+            if isinstance(made, TrackEvent):
+                output.write(made.body + b"\n")
+                continue
+            reasons[made.reason] += 1
+            if rejected:
+                rejected.write(made.line + b"\n")
+    for reason, count in sorted(reasons.items()):
+        click.echo(f"rejected {count}: {reason}", err=True)
+
+
+@contextlib.contextmanager
+def _optional_file(path: Path | None) -> Iterator[IO[bytes] | None]:
+    if path is None:
+        yield None
+        return
+    path.touch(mode=0o600)
+    with path.open("wb") as file:
+        yield file

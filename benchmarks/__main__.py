@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import convert, dag, export, maps, startup, tables, upload
+from benchmarks import convert, dag, export, maps, scans, startup, tables, upload
 from benchmarks.inputs import FOLDER
 
 _BENCHMARKS = {
@@ -15,6 +15,7 @@ _BENCHMARKS = {
     "dag": dag.benchmark,
     "export": export.benchmark,
     "maps": maps.benchmark,
+    "scans": scans.benchmark,
     "startup": startup.benchmark,
     "upload": upload.benchmark,
 }

@@ -94,7 +94,7 @@ def machine(rounds: int) -> dict[str, str]:
 def show(tables: Sequence[Table], console: Console) -> None:
     """Print all tables."""
     for table in tables:
-        for head, rows in ((_TIMES, table.times), (_GOALS, (goal.row for goal in table.goals))):
+        for head, rows in _parts(table):
             printed = RichTable(title=table.name)
             for name in head:
                 printed.add_column(name, justify="left" if name in {"command", "what"} else "right")
@@ -112,8 +112,9 @@ def to_markdown(tables: Sequence[Table], on: dict[str, str]) -> str:
     """Return the tables as Markdown."""
     lines = ["; ".join(f"{name}: {value}" for name, value in on.items()) + "."]
     for table in tables:
-        lines += ["", f"### {table.name}", "", *_markdown(_TIMES, table.times)]
-        lines += ["", *_markdown(_GOALS, (goal.row for goal in table.goals))]
+        lines += ["", f"### {table.name}"]
+        for head, rows in _parts(table):
+            lines += ["", *_markdown(head, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -122,6 +123,13 @@ def write_markdown(path: Path, text: str) -> None:
     old = path.read_text() if path.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = old.partition(BEGIN)
     path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+def _parts(table: Table) -> Iterator[tuple[Sequence[str], Iterator[tuple[str, ...]]]]:
+    """Yield head and rows of the times, where there are any, and of the goals."""
+    if table.timings:
+        yield _TIMES, table.times
+    yield _GOALS, (goal.row for goal in table.goals)
 
 
 def _markdown(head: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:

@@ -176,7 +176,7 @@ class SegmentSettings:
     attempts: int = 3
     #: Seconds before the second try; the pauses after it double.
     pause: float = 0.5
-    #: Seconds for connecting, and between two bytes of the answer.
+    #: Seconds for connecting, and for an answer as a whole.
     timeout: float = 30.0
     #: Seconds after which a batch is given up, whatever pauses Segment asks for.
     budget: float = 1800.0

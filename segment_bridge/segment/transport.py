@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
@@ -22,6 +21,7 @@ from segment_bridge.errors import (
     error_for_status,
     seconds_to_wait,
 )
+from segment_bridge.segment.answers import BoundedAdapter
 from segment_bridge.segment.outcome import RefusedError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Transport:
         self._clock = clock
         self._url = _endpoint(settings.batch_api)
         self._session = _Session()
-        connections = HTTPAdapter(pool_connections=1, pool_maxsize=settings.connections)
+        connections = BoundedAdapter(pool_connections=1, pool_maxsize=settings.connections)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, connections)
         # Given here, the key goes before any entry of a .netrc.

@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_bridge.errors import ConfigurationError, FatalError
-from segment_bridge.segment import Attempt, MisconfiguredError, Outcome, Refused, Segment
+from segment_bridge.segment import Attempt, MisconfiguredError, Outcome, Refused, Segment, deliver_several
 from segment_bridge.settings import SegmentSettings
 
 if TYPE_CHECKING:
@@ -169,6 +169,27 @@ def endless(status: int, chunk: bytes = b"x" * 65_536, pause: float = 0.0, **hea
             handler.wfile.write(chunk)
 
     return write
+
+
+def dripping(head: str) -> Fault:
+    """Begin an answer, and go on with a byte now and then."""
+
+    def write(handler: Handler) -> None:
+        handler.wfile.write(head.encode())
+        while not handler.scripted.over.wait(0.05):
+            handler.wfile.write(b"1")
+
+    return write
+
+
+def certified(folder: Path, patch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Return what a server needs for TLS, and let its certificate be trusted."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    patch.setenv("REQUESTS_CA_BUNDLE", str(folder / "ca.pem"))
+    return tls
 
 
 # --- The client under test, with a clock that only pauses move ---
@@ -670,6 +691,66 @@ def test_an_answer_that_trickles_is_left() -> None:
             outcome = segment.deliver(BODY)
     assert outcome == Outcome(delivered=3, attempts=attempts(200))
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        ("HTTP/1.1 503 -\r\nX-Slow: ", "ReadTimeout"),
+        ("HTTP/1.1 ", "ReadTimeout"),
+        # Of an answer that is there, what is left is of no matter.
+        ("HTTP/1.1 200 -\r\nTransfer-Encoding: chunked\r\n\r\n", 200),
+    ],
+    ids=["in a header", "in the first line", "in the length of a chunk"],
+)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_an_answer_that_drips_is_left_when_its_time_is_over(
+    head: str, answer: int | str, secure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(script(dripping(head)), certified(tmp_path, monkeypatch) if secure else None) as server:
+        begun = time.monotonic()
+        outcome = deliver(server, timeout=0.5, attempts=1)
+    assert outcome.attempts == attempts(answer)
+    assert 0.5 <= time.monotonic() - begun < 2
+
+
+def test_what_drips_on_one_connection_keeps_no_other_from_delivering() -> None:
+    dripped = batch_of([{"id": "slow"}])
+
+    def answer(request: Request) -> Answer:
+        return dripping("HTTP/1.1 200 -\r\nX-Slow: ") if request.body == dripped else 200
+
+    bodies = [(0, dripped), *((number, batch_of([{"id": number}])) for number in range(1, 9))]
+    with serving(answer) as server, connected(server.url, timeout=0.5, attempts=1) as segment:
+        outcomes = dict(deliver_several(bodies, segment, 4))
+    assert [outcomes[number].attempts for number in range(9)] == [
+        attempts("ReadTimeout", events=1),
+        *[attempts(200, events=1)] * 8,
+    ]
+    assert len({request.client for request in server.requests}) <= 4
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1 200 -", "HTTP/1.1 200 -\r\n", "HTTP/1.1 200 -\r\nServer: a\r\nDat"])
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_a_success_whose_head_breaks_off_is_none_and_the_same_bytes_are_sent_again(
+    head: str, secure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(handler: Handler) -> None:
+        handler.wfile.write(head.encode())
+
+    with serving(script(break_off, 200), certified(tmp_path, monkeypatch) if secure else None) as server:
+        outcome = deliver(server)
+    assert outcome == Outcome(delivered=3, attempts=attempts("ConnectionError", 200))
+    assert [request.body for request in server.requests] == [BODY, BODY]
+    assert server.retry_counts == [None, "1"]
+
+
+def test_a_head_is_whole_with_its_empty_line() -> None:
+    def end(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 -\r\n\r\n")
+
+    with serving(script(end)) as server:
+        assert deliver(server) == Outcome(delivered=3, attempts=attempts(200))
 
 
 def test_a_success_stays_one_when_the_rest_of_the_answer_is_cut() -> None:

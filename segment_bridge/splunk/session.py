@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import errors as expat
 
-from segment_bridge.errors import ConfigurationError
+from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.splunk.transport import Transport
 
 if TYPE_CHECKING:
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from splunklib.binding import Context
 
     from segment_bridge.settings import SplunkSettings
+
+#: What the parser says of XML that ends too early: where there is neither a length nor chunks, nothing else does.
+_BROKEN_OFF = frozenset(
+    expat.codes[text]
+    for text in (
+        expat.XML_ERROR_NO_ELEMENTS,
+        expat.XML_ERROR_UNCLOSED_TOKEN,
+        expat.XML_ERROR_UNCLOSED_CDATA_SECTION,
+    )
+)
 
 
 def connect(settings: SplunkSettings) -> Context:
@@ -64,7 +75,11 @@ def understood() -> Iterator[None]:
         ) from None
     except UnicodeEncodeError:
         raise ConfigurationError("the search, SPLUNK_USERNAME or SPLUNK_PASSWORD is not valid Unicode") from None
-    except (ParseError, LookupError, ValueError):
+    except (ParseError, LookupError, ValueError) as error:
+        if getattr(error, "code", None) in _BROKEN_OFF:
+            raise RetryableError(
+                "the answer to the login breaks off: try again later, or check SPLUNK_API_URL"
+            ) from None
         raise ConfigurationError("what answered the login is not Splunk's REST API: check SPLUNK_API_URL") from None
 
 

@@ -151,8 +151,13 @@ def test_a_field_that_nobody_asked_for_is_a_list(line: Line) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [faults.reset, faults.cut(1, "length"), faults.refuse(503)],
-    ids=["login reset, once", "login cut short, once", "login 503, once"],
+    [faults.reset, faults.cut(1, "length"), faults.cut(1, "close"), faults.refuse(503)],
+    ids=[
+        "login reset, once",
+        "login cut short, once",
+        "login cut short, without a length, once",
+        "login 503, once",
+    ],
 )
 def test_a_login_that_fails(line: Line, fault: faults.Fault) -> None:
     line.splunk.cue(fault, applies=lambda wire: wire.path.endswith("/auth/login"), times=1)

@@ -308,8 +308,7 @@ def test_a_token_that_is_refused() -> None:
     "answer",
     [
         whole(b"<html><br></html>"),
-        whole(b""),
-        whole(b"\xff"),
+        whole(b"\x01\xff"),
         whole(b'<?xml version="1.0" encoding="x"?><a/>'),
         whole(b'<?xml version="1.0" encoding="euc-jp"?><a/>'),
     ],
@@ -326,6 +325,15 @@ def test_a_login_whose_answer_breaks_off() -> None:
     answer = Answer(logged_in("key").data[:-5])
     with serving(lambda _: answer) as server:
         assert isinstance(error_of(with_password(server.url)), RetryableError)
+
+
+def test_a_login_whose_answer_breaks_off_wherever_that_is_and_does_not_say_how_long_it_is() -> None:
+    page = b"<response>\n  <sessionKey>key</sessionKey>\n<![CDATA[x]]></response>"
+    told = "the answer to the login breaks off: try again later, or check SPLUNK_API_URL"
+    for length in range(len(page)):
+        answer = Answer(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + page[:length])
+        with serving(lambda _, answer=answer: answer) as server:  # type: ignore[misc] # bound to this one
+            assert described(error_of(with_password(server.url))) == (RetryableError, told), length
 
 
 @pytest.mark.parametrize("secret", ["two words", "line\n", "ü"])

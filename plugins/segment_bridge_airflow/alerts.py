@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
@@ -46,7 +46,7 @@ def send(alert: Alert) -> None:
     """Send an alert; raises :class:`AlertFailedError` where a service did not take it, which Apprise only returns."""
     logger.warning("%s\n%s", alert.title, alert.body)
     services = _services()
-    if services is not None and not services.notify(body=alert.body, title=alert.title, notify_type=_type(alert)):
+    if services is not None and not services.notify(**_message(alert)):
         raise AlertFailedError(f"not every service of the connection {CONNECTION} took the alert: {alert.title}")
 
 
@@ -56,9 +56,7 @@ async def send_async(alert: Alert) -> None:
 
     logger.warning("%s\n%s", alert.title, alert.body)
     services = await sync_to_async(_services)()
-    if services is not None and not await services.async_notify(
-        body=alert.body, title=alert.title, notify_type=_type(alert)
-    ):
+    if services is not None and not await services.async_notify(**_message(alert)):
         raise AlertFailedError(f"not every service of the connection {CONNECTION} took the alert: {alert.title}")
 
 
@@ -76,5 +74,7 @@ def _services() -> Apprise | None:
     return services
 
 
-def _type(alert: Alert) -> str:
-    return "success" if alert.cleared else "failure"
+def _message(alert: Alert) -> dict[str, Any]:
+    """Say it as Apprise takes it; left to guess, it makes HTML of it for e-mail, which knows no line ends."""
+    kind = "success" if alert.cleared else "failure"
+    return {"title": alert.title, "body": alert.body, "body_format": "text", "notify_type": kind}

@@ -1,0 +1,183 @@
+"""Alerts by e-mail, up to a server that takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from starlette.responses import Response
+
+from sandbox import kubernetes
+from sandbox.deployment import environment
+from sandbox.serve import serving
+from segment_bridge_airflow.alerts import Alert, AlertFailedError, send, send_async
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from aiosmtpd.smtp import SMTP, Envelope, Session
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from tests.airflow.conftest import Airflow, World
+
+ALERT = Alert("segment-bridge: a run wants looking at", "* 3 < 5 & 6 > 5\n* straße __x__\n\nrun one\n7 found = 7 sent")
+OVER = Alert("segment-bridge: runs succeed again", "After 5 failed runs.", cleared=True)
+#: A window whose only record is of no journey.
+QUIET = "2026-03-01T12:00:{:02}Z"
+
+
+class Server(Controller):
+    """A server that takes mail on a free port."""
+
+    def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call] # aiosmtpd's
+
+
+@dataclass
+class Mailbox:
+    """What the server does with what comes."""
+
+    refuses: bool = False
+    arrived: list[tuple[str, list[str], EmailMessage]] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        if self.refuses:
+            return "554 No thanks"
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        self.arrived.append((envelope.mail_from or "", envelope.rcpt_tos, message))
+        return "250 Thanks"
+
+    def texts(self) -> list[tuple[str, str, str]]:
+        """Return the subject, the kind and the text of each message."""
+        return [
+            (message["Subject"], message.get_content_type(), message.get_content().replace("\r\n", "\n").rstrip("\n"))
+            for _, _, message in self.arrived
+        ]
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def told(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = Server(mailbox, hostname="127.0.0.1", port=0)
+    server.start()
+    connect(monkeypatch, f"mailto://127.0.0.1:{server.port}/oncall@example.com?from=bridge@example.com")
+    yield
+    server.stop()
+
+
+@pytest.fixture
+def told_in_secret(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    server = Server(mailbox, hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True)
+    server.start()
+    connect(monkeypatch, f"mailtos://127.0.0.1:{server.port}/oncall@example.com?from=bridge@example.com")
+    yield
+    server.stop()
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    connection = {"conn_type": "apprise", "extra": {"config": {"path": path}}}
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENT_BRIDGE_ALERTS", json.dumps(connection))
+
+
+SENDING = [send, lambda alert: asyncio.run(send_async(alert))]
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("sending", SENDING, ids=["from a task", "from the triggerer"])
+def test_an_alert_arrives_as_it_was_said(mailbox: Mailbox, sending: Callable[[Alert], None]) -> None:
+    sending(ALERT)
+    sending(OVER)
+    assert mailbox.texts() == [(one.title, "text/plain", one.body) for one in (ALERT, OVER)]
+    assert {(sender, *receivers) for sender, receivers, _ in mailbox.arrived} == {
+        ("bridge@example.com", "oncall@example.com")
+    }
+
+
+@pytest.mark.usefixtures("told_in_secret")
+def test_an_alert_arrives_over_tls(mailbox: Mailbox) -> None:
+    send(ALERT)
+    assert mailbox.texts() == [(ALERT.title, "text/plain", ALERT.body)]
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("sending", SENDING, ids=["from a task", "from the triggerer"])
+def test_an_alert_that_is_not_taken_is_a_failure(mailbox: Mailbox, sending: Callable[[Alert], None]) -> None:
+    mailbox.refuses = True
+    with pytest.raises(AlertFailedError) as caught:
+        sending(ALERT)
+    assert str(caught.value) == (
+        f"not every service of the connection segment_bridge_alerts took the alert: {ALERT.title}"
+    )
+
+
+class Clusters:
+    """Clusters that can go down."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.down = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (Response(status_code=503) if self.down else self._app)(scope, receive, send)
+
+
+@pytest.mark.usefixtures("told")
+def test_clusters_that_are_down_leave_their_last_good_maps_and_somebody_is_told(
+    airflow: Airflow, world: World, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world.traffic.clusters.write(tmp_path / "clusters")
+    objects = kubernetes.Clusters.from_folder(tmp_path / "clusters")
+    clusters = Clusters(kubernetes.create_app(objects))
+    with serving(clusters) as url:
+        (tmp_path / "kubeconfig").write_text(kubernetes.kubeconfig(url, objects))
+        addresses = world.addresses | {"segment": airflow.segment, "kubeconfig": str(tmp_path / "kubeconfig")}
+        for name, value in environment(tmp_path, addresses).items():
+            if name.startswith("AIRFLOW_CONN_KUBERNETES"):
+                monkeypatch.setenv(name, value)
+        good = airflow.run(QUIET.format(51))
+        assert (good.state, good.report["alarms"], mailbox.arrived) == ("success", [], [])
+        clusters.down = True
+        run = airflow.run(QUIET.format(52))
+
+    alarms = [
+        f"the map of {name}: cluster {cluster}, asked for {what}, answered 503 Service Unavailable: try again later; "
+        "the last good map, 0.0 h old, stands in"
+        for name, cluster, what in (
+            ("users", "kubernetes_host", "UserSignups"),
+            ("workspaces", "kubernetes_member_1", "tenant Namespaces"),
+        )
+    ]
+    assert (run.state, run.report["alarms"], run.report["warnings"]) == ("success", alarms, alarms)
+    assert {name: run.tries[name] for name in ("map_users", "map_workspaces")} == {"map_users": 4, "map_workspaces": 4}
+    assert {name: one["entries"] for name, one in run.report["maps"].items()} == {
+        name: one["entries"] for name, one in good.report["maps"].items()
+    }
+    ((subject, kind, text),) = mailbox.texts()
+    ends = "0 sent + 0 rejected + 0 undelivered + 0 withheld + 0 acknowledged"
+    assert (subject, kind) == ("segment-bridge: a run wants looking at", "text/plain")
+    assert text.splitlines() == [
+        *(f"* {alarm}" for alarm in alarms),
+        "",
+        f"run {run.report['run']}",
+        f"0 found = {ends}; 0 batches",
+        *(f"warning: {alarm}" for alarm in alarms),
+    ]

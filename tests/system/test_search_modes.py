@@ -188,6 +188,16 @@ def test_the_filter_prints_the_same_lines(world: World) -> None:
     assert sorted(combined.out.splitlines()) == sorted(separate.out.splitlines())
 
 
+def test_the_searches_can_be_printed() -> None:
+    printed = bridge("spl", "--json", "--search-mode", "combined", "--index", "main", settings={})
+    assert json.loads(printed.out) == [
+        {"name": search.name, "title": search.title, "spl": search.compile("main")}
+        for search in catalog.combine(catalog.JOURNEYS)
+    ]
+    chosen = bridge("spl", "release-done", "pull-request-created", "--search-mode", "combined", settings={})
+    assert (chosen.code, chosen.out) == (0, bridge("spl", "release-done", "pull-request-created", settings={}).out)
+
+
 class Line:
     """One run's searches, by the library."""
 

@@ -15,6 +15,9 @@ Messages carry facts and the next step, never data, names or secrets.
 
 from __future__ import annotations
 
+import re
+import time
+from email.utils import mktime_tz, parsedate_tz
 from http import HTTPStatus
 
 
@@ -81,12 +84,21 @@ def error_for_status(system: str, status: int, *, retry_after: float | None = No
     return FatalError(f"{said}: the request itself is not acceptable")
 
 
-def seconds_to_wait(retry_after: str | None) -> float | None:
-    """Return the pause that a ``Retry-After`` header asks for in either of its forms; None for what is neither."""
-    from urllib3.exceptions import InvalidHeader  # noqa: PLC0415 - not every command asks the outside world
-    from urllib3.util import Retry  # noqa: PLC0415 - as above
+def seconds_to_wait(retry_after: str | None, date: str | None = None) -> float | None:
+    """Return the pause that a ``Retry-After`` header asks for in either of its forms; None for what is neither.
 
+    A moment is counted from the answer's own ``Date``, where it has one: our clock may be hours off.
+    """
+    text = (retry_after or "").strip()
     try:
-        return None if retry_after is None else Retry().parse_retry_after(retry_after)
-    except (InvalidHeader, ValueError, OverflowError):
+        if re.fullmatch("[0-9]+", text):
+            return float(int(text))
+        until, now = _epoch(text), _epoch(date or "")
+    except (ValueError, OverflowError):
         return None
+    return None if until is None else max(0.0, until - (time.time() if now is None else now))
+
+
+def _epoch(date: str) -> float | None:
+    parts = parsedate_tz(date)
+    return None if parts is None else mktime_tz(parts)

@@ -160,10 +160,8 @@ class Cluster:
             if error.status == HTTPStatus.GONE:
                 raise _ExpiredError from None
             if error.status:
-                system = f"{self._asked_for(what)},"
-                raise error_for_status(
-                    system, error.status, retry_after=seconds_to_wait(error.headers.get("Retry-After"))
-                ) from None
+                pause = seconds_to_wait(error.headers.get("Retry-After"), error.headers.get("Date"))
+                raise error_for_status(f"{self._asked_for(what)},", error.status, retry_after=pause) from None
             raise self._unreachable(what, error.__context__ or error) from None
         except HTTPError as error:
             raise self._unreachable(what, error) from None

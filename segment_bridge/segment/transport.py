@@ -72,7 +72,8 @@ class Transport:
         except (OSError, HTTPError) as error:
             # Only its kind is told: the texts quote addresses, with a proxy's password perhaps.
             return _kind(error), _network_error(error)
-        return response.status_code, _status_error(response.status_code, response.headers.get("Retry-After"))
+        pause = seconds_to_wait(response.headers.get("Retry-After"), response.headers.get("Date"))
+        return response.status_code, _status_error(response.status_code, pause)
 
     def _drain(self, response: requests.Response) -> None:
         """Read what is left of an answer, within bounds and byte by byte, so that none can hold us up for long."""
@@ -88,12 +89,12 @@ class _Session(requests.Session):
         """Know of no redirect: only to prepare for one, requests would read the whole answer."""
 
 
-def _status_error(status: int, retry_after: str | None) -> BridgeError | None:
+def _status_error(status: int, retry_after: float | None) -> BridgeError | None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     if status in _ABOUT_EVENTS:
         return RefusedError(status)
-    return error_for_status("Segment", status, retry_after=seconds_to_wait(retry_after))
+    return error_for_status("Segment", status, retry_after=retry_after)
 
 
 def _kind(error: Exception) -> str:

@@ -159,9 +159,8 @@ class Transport:
                     "Splunk answered 404 Not Found: check SPLUNK_API_URL, SPLUNK_APP_NAME and SPLUNK_OWNER"
                 )
             case status:
-                return error_for_status(
-                    "Splunk", status, retry_after=seconds_to_wait(response.getheader("Retry-After"))
-                )
+                pause = seconds_to_wait(response.getheader("Retry-After"), response.getheader("Date"))
+                return error_for_status("Splunk", status, retry_after=pause)
 
     def _told(self, response: HTTPResponse, sent: str) -> str:
         """Return what a refusal says about the search, within bounds and without the credentials."""

@@ -7,20 +7,25 @@ import resource
 import subprocess
 import threading
 import time
+from datetime import datetime
+from email.utils import formatdate
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults.accounts import read_report, require_books
+from tests.faults.conftest import WINDOW
 from tests.faults.proxy import PATIENCE, Answer, Wire
 from tests.faults.world import searching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.faults.conftest import Line
 
+#: What lets a process believe in another time.
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SMALL, OTHER = "application-events", "release-done"
 
 
@@ -195,6 +200,27 @@ def test_two_runs_at_once(line: Line) -> None:
     for run in line.folders:
         require_books(read_report(run), line.found)
     assert line.check().resent >= line.count()
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="needs libfaketime: apt-get install faketime")
+@pytest.mark.parametrize("hours", ["-5", "+5"], ids="a clock {} hours off".format)
+def test_a_clock_that_is_off(line: Line, hours: str) -> None:
+    """Let Segment ask for a pause until a moment by its own clock; the next run knows what has been delivered."""
+    now = time.time()
+    moments = {"Date": formatdate(now, usegmt=True), "Retry-After": formatdate(now + 3, usegmt=True)}
+    line.segment.cue(lambda wire: wire.reply(Answer(503, b"", moments)), times=1)
+    clock = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"{hours}h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    began = time.monotonic()
+    line.run_apart(**clock, SEGMENT_BRIDGE_RESEND="unacknowledged")
+    assert 3 <= time.monotonic() - began < 30
+    line.check()
+    plan = line.report["plan"]
+    assert (plan["span"]["start"], plan["span"]["end"]) == (WINDOW[1], WINDOW[3])
+    begun = datetime.fromisoformat(plan["begun"]).timestamp()
+    assert abs(begun - now - float(hours) * 3600) < 60, "the clock was not off"
+    events = line.report["total"]["events"]
+    line.run(SEGMENT_BRIDGE_RESEND="unacknowledged")
+    assert (line.code, line.report["total"]["acknowledged"], line.report["total"]["sent"]) == (0, events, 0)
 
 
 def _kill(line: Line, when: Callable[[], None], *journeys: str) -> None:

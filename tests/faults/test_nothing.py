@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from tests.faults import splunk_faults
 from tests.faults.accounts import account
-from tests.faults.conftest import WINDOW
 from tests.faults.proxy import Answer
 from tests.faults.world import searching
 
@@ -31,11 +27,7 @@ def test_no_fault_twice(line: Line) -> None:
 
 
 def test_no_fault_in_a_process_that_is_not_forked(line: Line) -> None:
-    environment = line.world.settings | {"PATH": os.environ["PATH"], "SEGMENT_BRIDGE_STAGING": str(line.staging)}
-    command = [sys.executable, "-m", "segment_bridge", "run", *WINDOW]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)  # noqa: S603 - our own
-    line.code, line.said = done.returncode, done.stderr.decode()
-    line.finish()
+    line.run_apart()
     line.check()
 
 

@@ -187,6 +187,17 @@ class TestHousekeeping:
         assert self.expire(root) == 1
         assert root.folder("runs").folders() == []
 
+    @pytest.mark.parametrize("off", [timedelta(hours=-23), timedelta(hours=23)])
+    def test_a_clock_that_is_off_by_less_than_a_day_removes_nothing_that_is_needed(
+        self, root: Staging, off: timedelta
+    ) -> None:
+        running = self.begin(root, "running", timedelta(hours=4), closed=False)
+        closed = self.begin(root, "closed", timedelta(days=5, hours=23), closed=True)
+        before = running.names(), closed.names()
+        now = datetime.now(UTC) + off
+        assert housekeeping.expire(root, keep=self.WEEK, keep_reports=self.WEEK, now=now) == 0
+        assert (running.names(), closed.names()) == before
+
     def test_the_run_that_asks_stays_and_so_does_what_is_no_run(self, root: Staging) -> None:
         mine = self.begin(root, "mine", timedelta(days=8), closed=True)
         before = mine.names()

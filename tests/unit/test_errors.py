@@ -105,3 +105,12 @@ class TestSecondsToWait:
     def test_a_date_to_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(time, "time", lambda: 1_714_550_400.0)
         assert seconds_to_wait(formatdate(1_714_550_490, usegmt=True)) == 90.0
+
+    @pytest.mark.parametrize("off", [-5 * 3_600, 0, 5 * 3_600])
+    def test_a_date_counts_from_the_answers_own(self, off: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        there = 1_714_550_400
+        monkeypatch.setattr(time, "time", lambda: float(there + off))
+        until, now = (formatdate(moment, usegmt=True) for moment in (there + 90, there))
+        assert seconds_to_wait(until, now) == 90.0
+        assert seconds_to_wait(now, until) == 0.0
+        assert seconds_to_wait(until, "soon") == max(0.0, 90.0 - off)

@@ -91,8 +91,8 @@ def seconds_to_wait(retry_after: str | None, date: str | None = None) -> float |
     """
     text = (retry_after or "").strip()
     try:
-        if re.fullmatch("[0-9]+", text):
-            return float(int(text))
+        if re.fullmatch("[0-9]{1,999}", text):
+            return float(text)
         until, now = _epoch(text), _epoch(date or "")
     except (ValueError, OverflowError):
         return None

@@ -221,10 +221,11 @@ def _print_report(report: Report, console: Console) -> None:
     from rich.table import Table  # noqa: PLC0415 - as above
 
     table = Table(title=f"{report.plan.window}{' (dry run)' if report.plan.dry_run else ''}")
-    table.add_column("journey")
-    columns = ("found", "events", "batches", "sent", "rejected", "undelivered", "withheld", "acknowledged")
+    table.add_column("journey", no_wrap=True)
+    always = ("found", "events", "batches", "sent", "rejected", "undelivered")
+    columns = (*always, *(name for name in ("withheld", "acknowledged") if getattr(report.total, name)))
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
 
     def add(name: str, books: JourneyBooks) -> None:
         figures = {column: getattr(books, column) for column in columns} | {"rejected": sum(books.rejected.values())}

@@ -11,12 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import anyio.to_thread
 import pytest
 import requests
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Json = dict[str, Any]
 
@@ -41,22 +41,52 @@ _PATIENCE = 300.0  # seconds for a run
 _REFUSED = json.dumps({"messages": [{"type": "FATAL", "text": "Refused for the test."}]}).encode()
 
 
+#: What somebody who runs an Airflow puts into it to have the say over all tasks; here, that no test waits for minutes.
+_IMPATIENT = """
+from datetime import timedelta
+
+def task_policy(task):
+    task.retry_delay = timedelta(seconds=1)
+"""
+
+
 class Gate:
-    """Splunk, before which a test may shut the gate, or keep those waiting who come."""
+    """Splunk, before which a test may shut the gate, keep those waiting who come, or turn some away for a while."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.shut = False
+        #: How often yet each of these searches, from that time on, is answered with a 503.
+        self.busy: dict[tuple[str, str], int] = {}
         self.open = threading.Event()
         self.open.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await anyio.to_thread.run_sync(self.open.wait)
-        if self.shut and scope["path"].endswith("/export"):
-            response = Response(_REFUSED, 400, {"Connection": "close"}, media_type="application/json")
-            await response(scope, receive, send)
-        else:
+        if not scope["path"].endswith("/export"):
             await self._app(scope, receive, send)
+            return
+        body = await Request(scope, receive).body()
+        asked = dict(parse_qsl(body.decode()))
+        if status := self._turns_away((asked["search"], asked["earliest_time"])):
+            response = Response(_REFUSED, status, {"Connection": "close"}, media_type="application/json")
+            await response(scope, receive, send)
+            return
+        given = iter([{"type": "http.request", "body": body}])
+
+        async def again() -> Message:
+            return next(given, None) or await receive()
+
+        await self._app(scope, again, send)
+
+    def _turns_away(self, search: tuple[str, str]) -> int:
+        """Return the status with which a search is turned away; 0 for one that is not."""
+        if self.shut:
+            return 400
+        if self.busy.get(search):
+            self.busy[search] -= 1
+            return 503
+        return 0
 
 
 @dataclass
@@ -118,10 +148,14 @@ class Bridge:
 
     def tasks(self, run_id: str) -> dict[str, str]:
         """Return the state of each task of a run; a mapped one goes by its name."""
+        return {name: one["state"] for name, one in self.instances(run_id).items()}
+
+    def instances(self, run_id: str) -> dict[str, Json]:
+        """Return all that is known of each task of a run, likewise."""
         path = f"/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=200"
         instances = self.airflow.call("GET", path)["task_instances"]
         return {
-            one["task_id"] if one["map_index"] < 0 else f"{one['task_id']}[{one['rendered_map_index']}]": one["state"]
+            one["task_id"] if one["map_index"] < 0 else f"{one['task_id']}[{one['rendered_map_index']}]": one
             for one in instances
         }
 
@@ -129,10 +163,10 @@ class Bridge:
         """Wait until a run has ended."""
         return dict(until(lambda: (run := self.run(run_id))["state"] in ("success", "failed") and run))
 
-    def log(self, run_id: str, task: str) -> str:
+    def log(self, run_id: str, task: str, map_index: int = -1) -> str:
         """Return the log of a task's first try."""
-        path = f"/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}/logs/1?full_content=true"
-        return json.dumps(self.airflow.call("GET", path))
+        path = f"/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}/logs/1"
+        return json.dumps(self.airflow.call("GET", f"{path}?full_content=true&map_index={map_index}"))
 
     def report(self, run_id: str) -> Json:
         found = [json.loads(path.read_text()) for path in self.staging.glob("runs/*/report.json")]
@@ -208,6 +242,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def airflow(world: World, home: Path) -> Iterator[standalone.Airflow]:
+    (home / "config").mkdir()
+    (home / "config" / "airflow_local_settings.py").write_text(_IMPATIENT)
     with standalone.running(deployment(home, world), home, free_port()) as running:
         yield running
 
@@ -216,6 +252,7 @@ def airflow(world: World, home: Path) -> Iterator[standalone.Airflow]:
 def bridge(airflow: standalone.Airflow, world: World, home: Path) -> Bridge:
     airflow.await_dag(DAG)
     world.splunk.shut = False
+    world.splunk.busy.clear()
     world.forget()
     made = Bridge(airflow, home / "staging")
     made.unpause()

@@ -21,7 +21,7 @@ from benchmarks.server import serving as serving_segment
 from benchmarks.splunk import create_app
 from benchmarks.tables import Goal, Table
 from sandbox import kubernetes
-from sandbox.deployment import HOST, MEMBERS, environment
+from sandbox.deployment import command_line, environment
 from sandbox.serve import serving
 from sandbox.traffic import generate
 from segment_bridge import catalog
@@ -74,17 +74,7 @@ def benchmark(rounds: int, largest: int, _without: tuple[str, ...]) -> Table:
 def _run(world: _World) -> Run:
     """Run the command once."""
     bridge = Path(sys.executable).with_name("segment-bridge")
-    given = {
-        "PATH": os.environ["PATH"],
-        "SPLUNK_API_URL": world.addresses["splunk"],
-        "SPLUNK_USERNAME": "admin",
-        "SPLUNK_PASSWORD": "changeme",
-        "SEGMENT_BATCH_API": f"{world.addresses['segment']}/v1/batch",
-        "SEGMENT_WRITE_KEY": "key",
-        "KUBECONFIG": world.addresses["kubeconfig"],
-        "HOST_CONTEXT": HOST,
-        "MEMBER_CONTEXTS": ",".join(MEMBERS),
-    }
+    given = {"PATH": os.environ["PATH"], **command_line(world.addresses)}
     begin = time.perf_counter()
     with TemporaryDirectory(dir=world.folder) as staging:
         span = ("--from", f"{_EMPTY:%Y-%m-%dT%H:%M:%SZ}", "--to", f"{_END:%Y-%m-%dT%H:%M:%SZ}")

@@ -1,4 +1,4 @@
-"""An Airflow of one's own that runs the project's DAG against the stand-ins: its settings, as environment variables."""
+"""The bridge's settings for the stand-ins, as environment variables: under an Airflow of one's own, and by hand."""
 
 from __future__ import annotations
 
@@ -67,6 +67,21 @@ def environment(
         "PYTHONPATH": str(PROJECT),
         # Where Airflow's own processes look for the command that starts them.
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
+    }
+
+
+def command_line(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of ``segment-bridge`` for the stand-ins at these addresses, if need be without Segment."""
+    segment = {"SEGMENT_BATCH_API": f"{addresses['segment']}/v1/batch"} if "segment" in addresses else {}
+    return {
+        "SPLUNK_API_URL": addresses["splunk"],
+        "SPLUNK_USERNAME": USERNAME,
+        "SPLUNK_PASSWORD": PASSWORD,
+        "KUBECONFIG": addresses["kubeconfig"],
+        "HOST_CONTEXT": HOST,
+        "MEMBER_CONTEXTS": ",".join(MEMBERS),
+        "SEGMENT_WRITE_KEY": "a-write-key",
+        **segment,
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from sandbox import segment
+from sandbox.deployment import command_line
 from sandbox.serve import serving
 from segment_bridge.catalog import JOURNEYS
 
@@ -41,14 +42,7 @@ def test_the_dag_sends_byte_for_byte_what_the_command_line_sends(
             command,
             env={
                 **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
-                "SPLUNK_API_URL": world.addresses["splunk"],
-                "SPLUNK_USERNAME": "admin",
-                "SPLUNK_PASSWORD": "changeme",
-                "SEGMENT_BATCH_API": other,
-                "SEGMENT_WRITE_KEY": "a-write-key",
-                "KUBECONFIG": world.addresses["kubeconfig"],
-                "HOST_CONTEXT": "host",
-                "MEMBER_CONTEXTS": "member-1,member-2",
+                **command_line(world.addresses | {"segment": other}),
                 "SEGMENT_BRIDGE_STAGING": str(tmp_path),
             },
             capture_output=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox import kubernetes, segment
+from sandbox.deployment import command_line
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from sandbox.traffic import Plan, Traffic, generate
@@ -70,15 +71,8 @@ def world(folder: Path) -> Iterator[World]:
             segment=taking,
             inbox=inbox,
             settings={
-                "SPLUNK_API_URL": splunk.url,
-                "SPLUNK_USERNAME": "admin",
-                "SPLUNK_PASSWORD": "changeme",
+                **command_line({"splunk": splunk.url, "kubeconfig": str(folder / "kubeconfig"), "segment": taking.url}),
                 "SPLUNK_INDEX": INDEX,
-                "KUBECONFIG": str(folder / "kubeconfig"),
-                "HOST_CONTEXT": "host",
-                "MEMBER_CONTEXTS": "member-1,member-2",
-                "SEGMENT_WRITE_KEY": "a-write-key",
-                "SEGMENT_BATCH_API": taking.url,
                 "SEGMENT_BRIDGE_RETRY_PAUSE": PAUSE,
                 "HOME": str(folder),
                 "COLUMNS": "120",

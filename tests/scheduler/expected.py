@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.deployment import command_line
 from tests.scheduler.conftest import written
 
 if TYPE_CHECKING:
@@ -35,12 +36,7 @@ def message_ids(world: World, start: datetime, end: datetime) -> set[str]:
             ],
             env={
                 **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
-                "SPLUNK_API_URL": world.addresses["splunk"],
-                "SPLUNK_USERNAME": "admin",
-                "SPLUNK_PASSWORD": "changeme",
-                "KUBECONFIG": world.addresses["kubeconfig"],
-                "HOST_CONTEXT": "host",
-                "MEMBER_CONTEXTS": "member-1,member-2",
+                **command_line(world.addresses),
                 "SEGMENT_BRIDGE_STAGING": staging,
             },
             capture_output=True,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from sandbox import kubernetes
+from sandbox.deployment import command_line
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from sandbox.traffic import Plan, Traffic, generate
@@ -54,14 +55,8 @@ def world(folder: Path) -> Iterator[World]:
         yield World(
             traffic,
             {
-                "SPLUNK_API_URL": splunk_url,
+                **command_line({"splunk": splunk_url, "kubeconfig": str(folder / "kubeconfig")}),
                 "SPLUNK_INDEX": "audit",
-                "SPLUNK_USERNAME": "admin",
-                "SPLUNK_PASSWORD": "changeme",
-                "KUBECONFIG": str(folder / "kubeconfig"),
-                "HOST_CONTEXT": "host",
-                "MEMBER_CONTEXTS": "member-1,member-2",
-                "SEGMENT_WRITE_KEY": "a-write-key",
                 "SEGMENT_BRIDGE_RETRY_PAUSE": "0.01",
             },
         )

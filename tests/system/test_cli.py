@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sandbox import kubernetes, segment
+from sandbox import segment
 from sandbox.serve import serving
-from sandbox.splunk import AuditLog, create_app
-from sandbox.traffic import Plan, Traffic, generate
+from tests.system import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,36 +51,10 @@ def bridge(*arguments: str, given: bytes = b"", settings: Mapping[str, str] | No
     return Done(done.returncode, done.stdout, done.stderr.decode())
 
 
-@dataclass(frozen=True)
-class World:
-    traffic: Traffic
-    settings: dict[str, str]
-
-
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    traffic = generate(Plan(users=24, hours=4, seed=3))
-    traffic.clusters.write(folder / "clusters")
-    (folder / "audit.log").write_bytes(b"".join(traffic.records()))
-    clusters = kubernetes.Clusters.from_folder(folder / "clusters")
-    with (
-        serving(create_app(AuditLog.from_files([folder / "audit.log"]))) as splunk_url,
-        serving(kubernetes.create_app(clusters)) as kubernetes_url,
-    ):
-        (folder / "kubeconfig").write_text(kubernetes.kubeconfig(kubernetes_url, clusters))
-        yield World(
-            traffic,
-            {
-                "SPLUNK_API_URL": splunk_url,
-                "SPLUNK_USERNAME": "admin",
-                "SPLUNK_PASSWORD": "changeme",
-                "KUBECONFIG": str(folder / "kubeconfig"),
-                "HOST_CONTEXT": "host",
-                "MEMBER_CONTEXTS": "member-1,member-2",
-                "SEGMENT_WRITE_KEY": "a-write-key",
-            },
-        )
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stand_ins.World]:
+    with stand_ins.world(tmp_path_factory.mktemp("world")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -126,7 +99,7 @@ def test_wrong_usage_is_told_in_one_line(command: tuple[str, ...], said: str) ->
     assert done.err.startswith(f"segment-bridge: {said}")
 
 
-def test_maps_are_one_json_object_each_with_sorted_keys(world: World) -> None:
+def test_maps_are_one_json_object_each_with_sorted_keys(world: stand_ins.World) -> None:
     users, workspaces = (
         bridge("maps", "users", settings=world.settings),
         bridge("maps", "workspaces", settings=world.settings),
@@ -140,7 +113,9 @@ def test_maps_are_one_json_object_each_with_sorted_keys(world: World) -> None:
     assert json.loads(one.out).items() != json.loads(workspaces.out).items()
 
 
-def test_the_filters_joined_by_pipes_deliver_what_is_due(world: World, segment_url: str, tmp_path: Path) -> None:
+def test_the_filters_joined_by_pipes_deliver_what_is_due(
+    world: stand_ins.World, segment_url: str, tmp_path: Path
+) -> None:
     for which in ("users", "workspaces"):
         (tmp_path / which).write_bytes(bridge("maps", which, settings=world.settings).out)
     results = bridge("search", *WINDOW, settings=world.settings)
@@ -171,7 +146,7 @@ def test_the_filters_joined_by_pipes_deliver_what_is_due(world: World, segment_u
     assert {event["messageId"]: event for event in arrived(segment_url)} == unique
 
 
-def test_run_carries_everything_and_prints_the_books(world: World, segment_url: str, tmp_path: Path) -> None:
+def test_run_carries_everything_and_prints_the_books(world: stand_ins.World, segment_url: str, tmp_path: Path) -> None:
     settings = world.settings | {"SEGMENT_BATCH_API": segment_url, "SEGMENT_BRIDGE_STAGING": str(tmp_path)}
     done = bridge("run", *WINDOW, settings=settings)
     (report,) = tmp_path.glob("runs/*/report.json")
@@ -185,7 +160,7 @@ def test_run_carries_everything_and_prints_the_books(world: World, segment_url: 
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()} == {0o600}
 
 
-def test_a_dry_run_does_everything_but_send(world: World, tmp_path: Path) -> None:
+def test_a_dry_run_does_everything_but_send(world: stand_ins.World, tmp_path: Path) -> None:
     settings = world.settings | {"SEGMENT_BRIDGE_STAGING": str(tmp_path)}
     del settings["SEGMENT_WRITE_KEY"]
     done = bridge("run", *WINDOW, "--dry-run", settings=settings)
@@ -196,7 +171,7 @@ def test_a_dry_run_does_everything_but_send(world: World, tmp_path: Path) -> Non
     assert report["total"]["withheld"] == sum(j["events"] for j in world.traffic.manifest["journeys"].values())
 
 
-def test_run_with_an_unreachable_segment_says_what_is_undelivered(world: World, tmp_path: Path) -> None:
+def test_run_with_an_unreachable_segment_says_what_is_undelivered(world: stand_ins.World, tmp_path: Path) -> None:
     settings = world.settings | {"SEGMENT_BATCH_API": "http://127.0.0.1:1", "SEGMENT_BRIDGE_STAGING": str(tmp_path)}
     done = bridge("run", *WINDOW, "application-events", settings=settings)
     (report,) = (json.loads(path.read_text()) for path in tmp_path.glob("runs/*/report.json"))

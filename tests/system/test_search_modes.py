@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from sandbox import kubernetes
+from sandbox.deployment import command_line
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from sandbox.splunk.records import Record
@@ -109,13 +110,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with serving(splunk) as splunk_url, serving(kubernetes.create_app(clusters)) as kubernetes_url:
         (folder / "kubeconfig").write_text(kubernetes.kubeconfig(kubernetes_url, clusters))
         settings = {
-            "SPLUNK_API_URL": splunk_url,
+            **command_line({"splunk": splunk_url, "kubeconfig": str(folder / "kubeconfig")}),
             "SPLUNK_INDEX": "audit",
-            "SPLUNK_USERNAME": "admin",
-            "SPLUNK_PASSWORD": "changeme",
-            "KUBECONFIG": str(folder / "kubeconfig"),
-            "HOST_CONTEXT": "host",
-            "MEMBER_CONTEXTS": "member-1,member-2",
             "SEGMENT_BRIDGE_RETRY_PAUSE": "0.01",
         }
         yield World(splunk, maps, settings)

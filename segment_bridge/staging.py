@@ -76,7 +76,8 @@ class Staging:
                 if folder:
                     Path(temporary).replace(path)
                 else:
-                    self.filesystem.put_file(temporary, path)
+                    with self._asking(name):
+                        self.filesystem.put_file(temporary, path)
             finally:
                 Path(temporary).unlink(missing_ok=True)
 
@@ -84,7 +85,8 @@ class Staging:
     def read(self, name: str) -> Iterator[IO[bytes]]:
         """Open a file for reading; raises :class:`FatalError` if it was never staged."""
         try:
-            file = self.filesystem.open(self._path(name), "rb")
+            with self._asking(name):
+                file = self.filesystem.open(self._path(name), "rb")
         except FileNotFoundError:
             raise FatalError(f"{name} is not staged: the task that makes it has to run (again)") from None
         with file:
@@ -93,12 +95,13 @@ class Staging:
     def exists(self, name: str) -> bool:
         """Say whether the file, or a folder of this name, is there."""
         self.filesystem.invalidate_cache()
-        return bool(self.filesystem.exists(self._path(name)))
+        with self._asking(name):
+            return bool(self.filesystem.exists(self._path(name)))
 
     def folders(self) -> list[str]:
         """List the names of the folders that are right inside, sorted."""
         self.filesystem.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), self._asking(self.root):
             entries = self.filesystem.ls(self.root, detail=True)
             inside = (entry["name"].rstrip("/") for entry in entries if entry["type"] == "directory")
             return sorted(path.rpartition("/")[2] for path in inside)
@@ -107,7 +110,7 @@ class Staging:
     def names(self, folder: str = "") -> list[str]:
         """List the files below a folder, sorted; unfinished ones do not count."""
         self.filesystem.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), self._asking(folder or self.root):
             paths = self.filesystem.find(self._path(folder))
             names = (path.removeprefix(self.root).lstrip("/") for path in paths)
             return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
@@ -115,7 +118,7 @@ class Staging:
 
     def remove(self, name: str = "") -> None:
         """Remove a file, or a folder with all that it holds, if it is there."""
-        with _changing(name), contextlib.suppress(FileNotFoundError):
+        with _changing(name), contextlib.suppress(FileNotFoundError), self._asking(name):
             self.filesystem.rm(self._path(name), recursive=True)
 
     def write_json(self, name: str, document: object) -> None:
@@ -136,6 +139,25 @@ class Staging:
     def _is_local(self) -> bool:
         return "file" in _protocols(self.filesystem)
 
+    @contextlib.contextmanager
+    def _asking(self, name: str) -> Iterator[None]:
+        """Turn what the library of an object store raises, which may be anything, into the error that says what to do.
+
+        Not so what it raises as Python does for files: what is not there, or not allowed.
+        """
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            if self._is_local:
+                raise
+            # Nor is the error chained or quoted: its text can hold whole requests.
+            raise RetryableError(
+                f"staging gave no answer for {name or self.root} ({type(error).__name__}): "
+                "check its URL, its credentials and its endpoint, or try again later"
+            ) from None
+
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
 
@@ -146,11 +168,15 @@ def _changing(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:
-            raise  # no filesystem's
         why = error.strerror or type(error).__name__
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise ConfigurationError(f"staging refuses {name} ({why}): let this user write there") from None
+        if error.errno is None and isinstance(error, FileNotFoundError):
+            raise ConfigurationError(
+                f"there is no place in staging for {name}: check its URL, and its bucket"
+            ) from None
+        if error.errno is None:
+            raise  # no filesystem's
         raise RetryableError(f"staging has not taken {name} ({why}): make room there, and try again") from None
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow.sdk import ObjectStoragePath
 
 from segment_bridge import catalog, layout, watermark
+from segment_bridge.errors import ConfigurationError
 from segment_bridge.plan import Plan, Resend
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind, decide
@@ -30,9 +32,20 @@ def key_of_run(run_id: str) -> str:
 
 
 def root_of(settings: BridgeSettings) -> Staging:
-    """Return the place of all runs; a URL such as ``s3://connection@bucket/key`` brings its connection along."""
-    root = ObjectStoragePath(settings.staging)
-    return Staging(root.fs, root.path)
+    """Return the place of all runs; a URL such as ``s3://connection@bucket/key`` brings its connection along.
+
+    Raises :class:`ConfigurationError` for a kind of store that is unknown, or whose library is not installed.
+    """
+    if "@" not in urlsplit(settings.staging).netloc:
+        # Airflow's own path would want a provider even so.
+        return Staging.at(settings.staging)
+    try:
+        root = ObjectStoragePath(settings.staging)
+        return Staging(root.fs, root.path.rstrip("/"))
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(
+            f"staging cannot be opened ({error}): check its URL, and that the connection's provider is installed"
+        ) from error
 
 
 def staging_of(context: Context) -> Staging:

@@ -15,10 +15,13 @@ from fsspec.registry import known_implementations
 
 from segment_bridge.errors import ConfigurationError, FatalError, RetryableError
 from segment_bridge.staging import Staging
+from tests.buckets import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.buckets import Bucket
 
 
 class Plan(msgspec.Struct):
@@ -26,11 +29,21 @@ class Plan(msgspec.Struct):
     hours: list[int]
 
 
-@pytest.fixture(params=["a path", "file://", "memory://"])
-def staging(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Staging]:
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Bucket]:
+    with bucket() as one:
+        yield one
+
+
+@pytest.fixture(params=["a path", "file://", "memory://", "s3://"])
+def staging(
+    request: pytest.FixtureRequest, tmp_path: Path, s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Staging]:
     """Open a folder that does not exist yet, of each kind of store."""
-    if request.param == "memory://":
-        made = Staging.at(f"memory://{uuid4()}/runs")
+    for name, value in s3.settings.items():
+        monkeypatch.setenv(name, value)
+    if request.param in {"memory://", "s3://"}:
+        made = Staging.at(f"{request.param}{s3.name}/{uuid4()}/runs")
         yield made
         made.remove()
     else:
@@ -174,7 +187,7 @@ class TestEveryStore:
     def test_an_address_is_good_for_any_worker(self, staging: Staging) -> None:
         put(staging, "a/b.json", b"found")
         assert staging.uri("a/b.json") == f"{staging.uri()}/a/b.json"
-        assert staging.uri().partition("://")[0] in ("file", "memory")
+        assert staging.uri().partition("://")[0] in ("file", "memory", "s3")
         with fsspec.open(staging.uri("a/b.json"), "rb") as file:
             assert file.read() == b"found"
 

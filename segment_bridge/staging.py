@@ -143,10 +143,16 @@ class Staging:
     def _asking(self, name: str) -> Iterator[None]:
         """Turn what the library of an object store raises, which may be anything, into the error that says what to do.
 
-        Not so what it raises as Python does for files: what is not there, or not allowed.
+        Not so what it raises as Python does for files, but for a refusal: that has no file's mode behind it.
         """
         try:
             yield
+        except PermissionError:
+            if self._is_local:
+                raise
+            raise ConfigurationError(
+                f"staging refuses {name or self.root}: let its credentials list, read, write and delete there"
+            ) from None
         except OSError:
             raise
         except Exception as error:

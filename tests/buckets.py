@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import fsspec
+import requests
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ class Bucket:
         self.filesystem.invalidate_cache()
         names = self.filesystem.find(f"{self.name}/bridge")
         return {name.removeprefix(f"{self.name}/bridge/"): self.filesystem.cat_file(name) for name in names}
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse all credentials for a while."""
+        switch = f"{self.settings['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+        requests.post(switch, data="0", timeout=10)
+        yield
+        requests.post(switch, data="inf", timeout=10)
 
 
 @contextmanager

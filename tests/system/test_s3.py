@@ -93,6 +93,16 @@ def test_what_lies_in_s3_can_be_explained_and_redriven(served: World, s3: Bucket
     assert bridge("explain", message_id, settings=settings).out.splitlines()[-1] == "    delivered"
 
 
+def test_credentials_that_are_refused_are_told_in_a_line(served: World, s3: Bucket) -> None:
+    settings = served.settings | s3.settings | {"SEGMENT_BRIDGE_STAGING": s3.url}
+    with s3.refusing():
+        run, explain = bridge("run", *WINDOW, "--dry-run", settings=settings), bridge("explain", "x", settings=settings)
+    for done in (run, explain):
+        assert done.code == 2
+        told = r"staging refuses \S+: let its credentials list, read, write and delete there"
+        assert re.fullmatch(f"\n?segment-bridge: {told}\n", done.err), done.err
+
+
 @pytest.mark.parametrize(
     ("change", "code", "told"),
     [

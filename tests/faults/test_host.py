@@ -16,42 +16,19 @@ import pytest
 
 from tests.faults.accounts import read_report, require_books
 from tests.faults.conftest import WINDOW
-from tests.faults.proxy import PATIENCE, Answer, Wire
+from tests.faults.hold import Hold
+from tests.faults.proxy import PATIENCE, Answer
 from tests.faults.world import searching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.faults.conftest import Line
+    from tests.faults.proxy import Wire
 
 #: What lets a process believe in another time.
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SMALL, OTHER = "application-events", "release-done"
-
-
-class Hold:
-    """A fault that stops a request half-way, so that something can be done meanwhile."""
-
-    def __init__(self, *, taken: bool = False, half: bool = False) -> None:
-        self._taken, self._half = taken, half
-        self._reached, self._go_on = threading.Event(), threading.Event()
-
-    def __call__(self, wire: Wire) -> None:
-        answer = wire.ask() if self._taken or self._half else Answer()
-        if self._half:
-            wire.reply(Answer(body=answer.body[: len(answer.body) // 2]), claimed=len(answer.body))
-        self._reached.set()
-        self._go_on.wait(PATIENCE)
-        if self._half:
-            wire.send(answer.body[len(answer.body) // 2 :])
-        else:
-            wire.reply(answer if self._taken else wire.ask())
-
-    def wait(self) -> None:
-        assert self._reached.wait(PATIENCE)
-
-    def let_go(self) -> None:
-        self._go_on.set()
 
 
 class Disk:

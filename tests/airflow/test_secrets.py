@@ -117,6 +117,9 @@ def test_what_is_started_by_hand_tells_nothing_either(
 ) -> None:
     home = Path(os.environ["AIRFLOW_HOME"])
     connect(planted, "password", monkeypatch, home)
+    # A place of its own: what another run has delivered is not left behind.
+    settings = json.loads(os.environ["AIRFLOW_VAR_SEGMENT_BRIDGE"]) | {"staging": (home / "staging/by-hand").as_uri()}
+    monkeypatch.setenv("AIRFLOW_VAR_SEGMENT_BRIDGE", json.dumps(settings))
     planted.segment.status = 500
     span = {"from": "2026-01-05T08:00:00Z", "to": "2026-01-05T12:00:00Z"}
     left_behind = run_by_hand(impatient, **span, **SOME)

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from segment_bridge.errors import IncompleteAnswer, RetryableError
@@ -349,5 +349,7 @@ def test_a_changed_byte_never_raises_anything_else(
 
 @given(st.lists(st.binary()))
 def test_random_bytes_never_raise_anything_else(chunks: list[bytes]) -> None:
+    # Hypothesis finds words in our sources, and has once made a whole answer of them.
+    assume(b"lastrow" not in b"".join(chunks))
     with pytest.raises(IncompleteAnswer):
         list(read_results(chunks))

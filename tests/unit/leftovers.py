@@ -63,8 +63,7 @@ class Answers:
         events = json.loads(body)["batch"]
         self.requests.append([event["messageId"] for event in events])
         answer = self.answer(self.requests[-1])
-        if isinstance(answer, str):
-            raise NotImplementedError(answer)
+        assert isinstance(answer, int), "these tests tell of statuses alone"
         error = _status_error(answer, None)
         if error is None:
             self.taken += events

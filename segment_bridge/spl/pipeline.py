@@ -94,8 +94,7 @@ class _Guarded(Pipeline):
 
     def dedup_earliest(self, field: str) -> Pipeline:
         """Let the rows without a value of their own pass, which are all the others, and leave these in their order."""
-        once, time = (
-            expressions.case((self.guard, expressions.field(name))) for name in (quoting.new_field(field), "_time")
-        )
-        made = Pipeline.eval(self.where(expressions.is_not_null(expressions.field(field))), once=once, once_time=time)
+        found = self.where(expressions.is_not_null(expressions.field(field)))
+        once = expressions.case((self.guard, expressions.field(quoting.new_field(field))))
+        made = Pipeline.eval(found, once=once).eval(once_time=expressions.field("_time"))
         return made._then("dedup once keepempty=true sortby +once_time -_time")  # noqa: SLF001 - own class

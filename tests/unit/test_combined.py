@@ -195,6 +195,23 @@ class TestFound:
         log = audit_log(records)
         assert shares(search, log) == {own.name: answer(own, log) for own in search.journeys}
 
+    def test_journeys_that_both_drop_duplicates_keep_their_order(self) -> None:
+        """What one of them drops and sorts leaves the rows of the other where they were."""
+        made = [
+            journey(name, clauses.PullRequestCreated(), *more, properties=(p.MERGE_URL,))
+            for name, more in (("one", ()), ("other", (clauses.OneOf("verb", ("create",)),)))
+        ]
+        records = [
+            {
+                "requestReceivedTimestamp": f"2024-05-01T12:00:0{second}Z",
+                "verb": "create",
+                "responseObject": {"metadata": {"annotations": {clauses.STATUS_ANNOTATION: PULL_REQUEST % second}}},
+            }
+            for second in (1, 2)
+        ]
+        log = audit_log(records)
+        assert shares(Combined(tuple(made)), log) == {own.name: answer(own, log) for own in made}
+
     def test_a_record_that_two_journeys_claim_becomes_a_result_of_each(self) -> None:
         """The build service's own updates are no user's, unless it impersonates one."""
         updated = {

@@ -621,7 +621,8 @@ class TestPipeline:
             '| eval d=if(a=="x", c, d)\n'
             '| eval h=if(a=="x", spath(d, "e.f"), h)\n'
             '| where NOT (a=="x") OR isnotnull(h)\n'
-            """| eval once=case(a=="x", h), once_time=case(a=="x", '_time')\n"""
+            '| eval once=case(a=="x", h)\n'
+            """| eval once_time=if(a=="x", '_time', once_time)\n"""
             "| dedup once keepempty=true sortby +once_time -_time\n"
             "| eval i=h"
         )

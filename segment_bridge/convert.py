@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import msgspec
+from msgspec import UNSET
 
 from segment_bridge.event_names import event_name
-from segment_bridge.events import MAX_EVENT, UNREADABLE, Identity, Reason, Rejection, SearchResult, TrackEvent
+from segment_bridge.events import MAX_EVENT, UNREADABLE, Reason, Rejection, SearchResult, TrackEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,12 @@ MAX_MESSAGE_ID = 99
 MAX_DEPTH = 100
 
 
+_PROPERTIES, _CONTEXT = b',"properties":{', b',"context":'
+_QUOTE, _OBJECT, _END, _ARRAY, _LINE_FEED, _RETURN = b'"{}[\n\r'
+#: Stands for properties whose texts alone are too large: how they are printed makes no difference.
+_TOO_LARGE = bytes(MAX_EVENT + 1)
+
+
 class _Line(msgspec.Struct, gc=False):
     """A line of a search's answer; one without a result is a message or the empty answer."""
 
@@ -36,16 +43,18 @@ class _Head(msgspec.Struct, gc=False):
 
     messageId: str  # noqa: N815 - Segment's names
     timestamp: str
-    namespace: str
+    namespace: str | None
     type: str
     userId: str  # noqa: N815
     event: str
 
 
+@final
 class _Stamp(msgspec.Struct, gc=False):
     """Who an event belongs to, and how that is printed at the end of its properties."""
 
-    identity: Identity
+    user_id: str
+    workspace_id: str
     workspace: bytes
 
 
@@ -62,7 +71,7 @@ _decode_deep_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Ra
 _encode = msgspec.json.Encoder().encode
 
 
-def convert(
+def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a call for each would cost a tenth of the time
     lines: Iterable[bytes], identities: Identities, *, message_id_prefix: str = ""
 ) -> Iterator[TrackEvent | Rejection]:
     """Yield one event or rejection for each result, in the order of the results.
@@ -74,65 +83,72 @@ def convert(
     resolve = lru_cache(maxsize=4_096)(partial(_stamp, identities))
     for line in lines:
         try:
-            decoded = _decode_line(line)
+            answer = _decode_line(line)
         except UNREADABLE:
             if line and not line.isspace():
                 yield Rejection(Reason.MALFORMED_RESULT, line)
             continue
-        if decoded.result is None or decoded.preview:
+        result = answer.result
+        if result is None or answer.preview:
             continue
-        made = _event(decoded.result, resolve, message_id_prefix)
-        yield made if isinstance(made, TrackEvent) else Rejection(made, line)
+        stamp = resolve(result.namespace, result.userId) if result.identity is None else _resolved(result, resolve)
+        if type(stamp) is not _Stamp:
+            yield Rejection(stamp, line)
+            continue
+        name = result.event or _name(result.event_subject, result.event_verb)
+        if not name:
+            yield Rejection(Reason.MISSING_EVENT, line)
+            continue
+        text = result.properties or ""
+        data = text.encode() if len(text) <= MAX_EVENT else b""
+        inner = data[1:-1]
+        try:
+            # An object within which there is no other one is checked, but neither built nor printed again, if it
+            # stands on one line and the workspace is new to it.
+            if (
+                _QUOTE in inner
+                and _OBJECT not in inner
+                and _ARRAY not in inner
+                and _LINE_FEED not in inner
+                and _RETURN not in inner
+                and _decode_flat(data).workspaceID is UNSET
+                and data[-1] == _END
+            ):
+                properties = inner + stamp.workspace
+            else:
+                properties = _printed(text, stamp)
+        except UNREADABLE:
+            yield Rejection(Reason.MALFORMED_PROPERTIES, line)
+            continue
+        try:
+            context = _compact(result.context or "")
+        except UNREADABLE:
+            yield Rejection(Reason.MALFORMED_CONTEXT, line)
+            continue
+        message_id, timestamp = result.messageId, result.timestamp
+        if not message_id:
+            yield Rejection(Reason.MISSING_MESSAGE_ID, line)
+            continue
+        if not timestamp:
+            yield Rejection(Reason.MISSING_TIMESTAMP, line)
+            continue
+        message_id = message_id_prefix + message_id
+        if len(message_id) > MAX_MESSAGE_ID:
+            yield Rejection(Reason.MESSAGE_ID_TOO_LONG, line)
+            continue
+        head = _encode(_Head(message_id, timestamp, result.namespace, result.type or "track", stamp.user_id, name))[:-1]
+        body = b"".join((head, _PROPERTIES, properties, _CONTEXT, context, b"}"))
+        if len(body) > MAX_EVENT and len(text) <= MAX_EVENT:  # some of it may be blanks, or escapes that nobody needs
+            body = b"".join((head, _PROPERTIES, _printed(text, stamp), _CONTEXT, context, b"}"))
+        yield TrackEvent(message_id, body) if len(body) <= MAX_EVENT else Rejection(Reason.TOO_LARGE, line)
 
 
 def _stamp(identities: Identities, namespace: str | None, user: str | None) -> _Stamp | Reason:
     identity = identities.resolve(namespace, user)
     if isinstance(identity, Reason):
         return identity
-    return _Stamp(identity, b',"workspaceID":%s}' % _encode(identity.workspace_id))
-
-
-def _event(result: SearchResult, resolve: Resolve, prefix: str) -> TrackEvent | Reason:  # noqa: PLR0911 - one return a rule, in the order of the rules
-    resolved = result.identity is not None
-    stamp = _resolved(result, resolve) if resolved else resolve(result.namespace, result.userId)
-    if not isinstance(stamp, _Stamp):
-        return stamp
-    name = result.event or _name(result.event_subject, result.event_verb)
-    if not name:
-        return Reason.MISSING_EVENT
-    try:
-        properties = _properties(result.properties or "", stamp)
-    except UNREADABLE:
-        return Reason.MALFORMED_PROPERTIES
-    try:
-        context = _compact(result.context or "")
-    except UNREADABLE:
-        return Reason.MALFORMED_CONTEXT
-    if not result.messageId:
-        return Reason.MISSING_MESSAGE_ID
-    if not result.timestamp:
-        return Reason.MISSING_TIMESTAMP
-    message_id = prefix + result.messageId
-    if len(message_id) > MAX_MESSAGE_ID:
-        return Reason.MESSAGE_ID_TOO_LONG
-    head = _encode(
-        _Head(
-            message_id,
-            result.timestamp,
-            result.namespace or "",
-            result.type or "track",
-            stamp.identity.user_id,
-            name,
-        )
-    )
-    body = _body(head, properties, context)
-    if len(body) > MAX_EVENT:  # unless some of it is only escapes that nobody needs
-        body = _body(head, _printed_again(result.properties or "", stamp), context)
-    return Reason.TOO_LARGE if len(body) > MAX_EVENT else TrackEvent(message_id, body)
-
-
-def _body(head: bytes, properties: bytes, context: bytes) -> bytes:
-    return b"".join((head[:-1], b',"properties":', properties, b',"context":', context, b"}"))
+    workspace = b',"workspaceID":%s}' % _encode(identity.workspace_id)
+    return _Stamp(identity.user_id, identity.workspace_id, workspace)
 
 
 def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
@@ -142,7 +158,7 @@ def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
         return owner
     if not result.userSsoId:
         return Reason.UNKNOWN_USER
-    return _Stamp(Identity(result.userSsoId, owner.identity.workspace_id), owner.workspace)
+    return _Stamp(result.userSsoId, owner.workspace_id, owner.workspace)
 
 
 @lru_cache(maxsize=1_024)
@@ -150,32 +166,21 @@ def _name(subject: str | None, verb: str | None) -> str | None:
     return event_name(subject, verb) if subject and verb else None
 
 
-def _properties(text: str, stamp: _Stamp) -> bytes:
-    """Print the text of a JSON object compactly, with the workspace in it.
-
-    An object within which there is no other one is checked, but neither built nor printed again, if the workspace is
-    new to it.
-    """
-    if text.find("{", 1) < 0 and "[" not in text and _decode_flat(text).workspaceID is msgspec.UNSET:
-        printed = text.encode()
-        if " " in text or "\n" in text or "\r" in text or "\t" in text:  # which may be within a string
-            printed = msgspec.json.format(printed, indent=-1)
-        if len(printed) > len("{}"):
-            return printed[:-1] + stamp.workspace
-    return _printed_again(text, stamp)
-
-
-def _printed_again(text: str, stamp: _Stamp) -> bytes:
+def _printed(text: str, stamp: _Stamp) -> bytes:
+    """Print an object anew, with the workspace in it and without the brace that opens it."""
     properties = _decode_object(text)
-    properties["workspaceID"] = stamp.identity.workspace_id
-    return _encode(properties)
+    if len(text) > MAX_EVENT and sum(len(value) for value in properties.values() if type(value) is str) > MAX_EVENT:
+        return _TOO_LARGE
+    properties["workspaceID"] = stamp.workspace_id
+    return _encode(properties)[1:]
 
 
 def _decode_object(text: str) -> dict[str, Any]:
     """Parse the text of a JSON object, unless it is nested deeper than is allowed."""
     decoded: dict[str, Any] = _decode_deep_object(text)
-    # Most texts are too short for it, or have not even so many brackets.
-    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(decoded):
+    # Most texts are too short for it, or nest nothing: that is found sooner than brackets are counted.
+    nests = len(text) > 2 * MAX_DEPTH and ("{" in text[1:] or "[" in text)
+    if nests and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(decoded):
         raise RecursionError
     return decoded
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 import time
-from email.utils import mktime_tz, parsedate_tz
 from http import HTTPStatus
 
 
@@ -100,5 +99,7 @@ def seconds_to_wait(retry_after: str | None, date: str | None = None) -> float |
 
 
 def _epoch(date: str) -> float | None:
+    from email.utils import mktime_tz, parsedate_tz  # noqa: PLC0415 - start-up: few answers ask for a pause
+
     parts = parsedate_tz(date)
     return None if parts is None else mktime_tz(parts)

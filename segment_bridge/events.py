@@ -6,7 +6,7 @@ There are millions of them, so they are structs: made in a fraction of the time 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, final
 
 import msgspec
 
@@ -46,6 +46,9 @@ class SearchResult(msgspec.Struct, gc=False):
 class Reason(StrEnum):
     """Why a result cannot become an event, or an event cannot be delivered."""
 
+    # A text's own: an enumeration's is a call of Python for each result that is turned away.
+    __hash__ = str.__hash__
+
     MALFORMED_RESULT = "malformed_result"
     UNKNOWN_NAMESPACE = "unknown_namespace"
     UNKNOWN_WORKSPACE_OWNER = "unknown_workspace_owner"
@@ -59,8 +62,12 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
 
 
+@final
 class TrackEvent(msgspec.Struct, frozen=True, gc=False):
-    """What Segment takes: ``body`` is the event as compact UTF-8 JSON, on one line, without a line end."""
+    """What Segment takes: ``body`` is the event as UTF-8 JSON on one line, without a line end.
+
+    It is compact, but for blanks between the parts of its properties where Splunk wrote some.
+    """
 
     message_id: str
     body: bytes

@@ -14,7 +14,7 @@ import msgspec
 from segment_bridge import batch, books, canary, catalog, closing, layout, ledger, mapping, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import RetryableError
-from segment_bridge.events import Rejection, read_head
+from segment_bridge.events import TrackEvent, read_head
 from segment_bridge.pausing import SharedPause
 from segment_bridge.plan import Plan, Resend, SearchMode
 from segment_bridge.segment.several import deliver_several
@@ -24,7 +24,7 @@ from segment_bridge.window import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from segment_bridge.events import TrackEvent
+    from segment_bridge.events import Rejection
     from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
     from segment_bridge.segment import Outcome, Segment
@@ -167,10 +167,10 @@ def _any_result(run: Staging, name: str) -> bool:
 def _accepted(made: Iterable[TrackEvent | Rejection], rejected: IO[bytes]) -> Iterator[bytes]:
     """Let events pass and write rejections down."""
     for one in made:
-        if isinstance(one, Rejection):
-            rejected.write(one.line + b"\n")
-        else:
+        if type(one) is TrackEvent:
             yield one.body
+        else:
+            rejected.write(one.line + b"\n")
 
 
 def _unacknowledged(run: Staging, journey: str, events: Iterable[bytes], known: Ledger) -> Iterator[bytes]:

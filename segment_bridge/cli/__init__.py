@@ -26,6 +26,8 @@ _COMMANDS = {
     "explain": ("staged", "explain"),
     "doctor": ("doctoring", "doctor_command"),
 }
+#: Commands that ask nobody, have nothing to log, and start the sooner for it.
+_SILENT = frozenset({"journeys", "spl", "convert"})
 
 
 class _Group(click.Group):
@@ -52,13 +54,16 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="segment-bridge")
 @click.option("-v", "--verbose", is_flag=True, help="Tell more on standard error.")
-def main(*, verbose: bool) -> None:
+@click.pass_context
+def main(ctx: click.Context, *, verbose: bool) -> None:
     """Carry user journeys from Kubernetes audit logs in Splunk to Segment.
 
     The stages are filters that can be joined by pipes; `run` is the whole line. Settings come from options or
     the environment; secrets from the environment alone: SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD;
     SEGMENT_WRITE_KEY.
     """
+    if ctx.invoked_subcommand in _SILENT:
+        return
     import logging  # noqa: PLC0415 - start-up
 
     logging.basicConfig(

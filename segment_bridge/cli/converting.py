@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
@@ -17,7 +17,7 @@ from segment_bridge.events import TrackEvent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BUFFER = 256 * 1024
+_BUFFER = 64 * 1024
 
 
 @click.command()
@@ -26,11 +26,11 @@ _BUFFER = 256 * 1024
 @click.option(
     "--rejected",
     "rejected_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     help="Where to write rejections, as NDJSON.",
 )
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
-def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, message_id_prefix: str) -> None:
+def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: str | None, message_id_prefix: str) -> None:
     """Turn results on standard input into track events on standard output.
 
     A rejection is no failure: it is counted on standard error and, with --rejected, kept with its reason.
@@ -46,7 +46,7 @@ def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, m
         _optional_file(rejected_path) as rejected,
     ):
         for made in convert_lines(lines, found, message_id_prefix=message_id_prefix):
-            if isinstance(made, TrackEvent):
+            if type(made) is TrackEvent:
                 output.write(made.body + b"\n")
                 continue
             reasons[made.reason] += 1
@@ -57,10 +57,13 @@ def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: Path | None, m
 
 
 @contextlib.contextmanager
-def _optional_file(path: Path | None) -> Iterator[IO[bytes] | None]:
+def _optional_file(path: str | None) -> Iterator[IO[bytes] | None]:
     if path is None:
         yield None
         return
-    path.touch(mode=0o600)
-    with path.open("wb") as file:
+    with open(path, "wb", opener=_open_private) as file:
         yield file
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

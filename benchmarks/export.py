@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import Command, measure, require_equal, run
+from benchmarks.harness import Command, exponent, measure, require_equal, run
 from benchmarks.inputs import FOLDER, answer, results
 from benchmarks.tables import Goal, Table
 
@@ -56,5 +56,6 @@ def _goals(timings: dict[int, list[Timing]]) -> Iterator[Goal]:
         yield Goal(what, sdk.seconds / ours.seconds, least=3.0 if size > _SIZES[0] else None)
     sizes = list(timings)
     if len(sizes) > 1:
+        yield Goal("exponent of the reader's time", exponent([ours for ours, _ in timings.values()]), most=1.05)
         memory = timings[sizes[-1]][0].memory / timings[sizes[0]][0].memory
         yield Goal(f"memory at {sizes[-1]:,} rows in relation to that at {sizes[0]:,}", memory, most=1.1)

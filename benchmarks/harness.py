@@ -89,8 +89,12 @@ def run(command: Command, output: Path = Path(os.devnull)) -> Run:
 
 
 def exponent(timings: Sequence[Timing]) -> float:
-    """Return the steepest growth of time between sizes that follow each other: 1 is in proportion."""
-    return max(math.log(b.cpu / a.cpu) / math.log(b.size / a.size) for a, b in pairwise(timings))
+    """Return the steepest growth of time between sizes that follow each other: 1 is in proportion.
+
+    It is the time on a processor, or where that was not measured the time that passed.
+    """
+    costs = [(timing.size, timing.cpu or timing.seconds) for timing in timings]
+    return max(math.log(cost / less) / math.log(size / smaller) for (smaller, less), (size, cost) in pairwise(costs))
 
 
 def require_equal(one: Path, other: Path) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from segment_bridge import __version__
 from segment_bridge.errors import BridgeError, ConfigurationError
 
 #: Where each command is: which modules are imported, and how long a command takes to start, hangs on it alone.
@@ -20,7 +21,7 @@ _COMMANDS = {
     "maps": ("filters", "maps"),
     "search": ("filters", "search"),
     "convert": ("converting", "convert"),
-    "upload": ("filters", "upload"),
+    "upload": ("uploading", "upload"),
     "run": ("whole", "run"),
     "redrive": ("staged", "redrive"),
     "explain": ("staged", "explain"),
@@ -52,7 +53,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="segment-bridge")
+@click.version_option(__version__)
 @click.option("-v", "--verbose", is_flag=True, help="Tell more on standard error.")
 @click.pass_context
 def main(ctx: click.Context, *, verbose: bool) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +15,7 @@ from segment_bridge import catalog
 from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
-from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.settings import KubernetesSettings, SplunkSettings
 
 if TYPE_CHECKING:
     from segment_bridge.splunk import Splunk
@@ -98,29 +96,3 @@ def _print_answer(splunk: Splunk, asked: catalog.Search, index: str, window: Win
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
-
-
-@click.command()
-@click.option(
-    "--summary",
-    "summary_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write the summary (default: standard output).",
-)
-@settings_options("SEGMENT_")
-def upload(summary_path: Path | None) -> None:
-    """Deliver the events on standard input; exit with 0 only if each of them was delivered."""
-    from segment_bridge.cli.uploading import upload_events  # noqa: PLC0415 - not every command asks Segment
-
-    with environment() as env:
-        settings = SegmentSettings.from_environment(env)
-    summary, error = upload_events(sys.stdin.buffer, settings)
-    text = json.dumps(summary)
-    if summary_path:
-        summary_path.write_text(text + "\n")
-    else:
-        click.echo(text)
-    if error:
-        raise error
-    if summary["delivered"] != summary["events"]:
-        raise BridgeError(f"{summary['undelivered']} events undelivered, {summary['rejected']} rejected")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+import click
 import msgspec
 
 from segment_bridge.batch import pack
+from segment_bridge.cli.options import environment, settings_options
+from segment_bridge.errors import BridgeError
 from segment_bridge.events import MAX_EVENT
 from segment_bridge.segment import MisconfiguredError, Segment, deliver_several
+from segment_bridge.settings import SegmentSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from segment_bridge.segment import Outcome
-    from segment_bridge.settings import SegmentSettings
 
 
 class _Object(msgspec.Struct):
@@ -33,6 +39,30 @@ class Summary(TypedDict):
     undelivered: int
     rejected: int
     reasons: dict[str, int]
+
+
+@click.command()
+@click.option(
+    "--summary",
+    "summary_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the summary (default: standard output).",
+)
+@settings_options("SEGMENT_")
+def upload(summary_path: Path | None) -> None:
+    """Deliver the events on standard input; exit with 0 only if each of them was delivered."""
+    with environment() as env:
+        settings = SegmentSettings.from_environment(env)
+    summary, error = upload_events(sys.stdin.buffer, settings)
+    text = json.dumps(summary)
+    if summary_path:
+        summary_path.write_text(text + "\n")
+    else:
+        click.echo(text)
+    if error:
+        raise error
+    if summary["delivered"] != summary["events"]:
+        raise BridgeError(f"{summary['undelivered']} events undelivered, {summary['rejected']} rejected")
 
 
 def upload_events(lines: Iterable[bytes], settings: SegmentSettings) -> tuple[Summary, MisconfiguredError | None]:

@@ -6,7 +6,6 @@ import contextlib
 import re
 import time
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
+from segment_bridge import __version__
 from segment_bridge.errors import (
     BridgeError,
     ConfigurationError,
@@ -51,7 +51,9 @@ class Transport:
             self._session.mount(scheme, connections)
         # Given here, the key goes before any entry of a .netrc.
         self._session.auth = _credentials(settings.write_key)
-        self._session.headers.update({"Content-Type": "application/json", "User-Agent": _user_agent()})
+        self._session.headers.update(
+            {"Content-Type": "application/json", "User-Agent": f"segment-bridge/{__version__}"}
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,10 +132,3 @@ def _credentials(write_key: str) -> HTTPBasicAuth:
             "the write key is empty or has blanks, colons or other signs that no key has: check it"
         )
     return HTTPBasicAuth(write_key, "")
-
-
-def _user_agent() -> str:
-    try:
-        return f"segment-bridge/{version('segment-bridge')}"
-    except PackageNotFoundError:
-        return "segment-bridge/unknown"

@@ -10,7 +10,6 @@ from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import errors as expat
 
 from segment_bridge.errors import ConfigurationError, RetryableError
-from segment_bridge.splunk.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +35,8 @@ def connect(settings: SplunkSettings) -> Context:
     Raises :class:`ConfigurationError` for settings with which Splunk cannot be asked.
     """
     from splunklib.binding import Context  # noqa: PLC0415 - start-up: only those who ask Splunk should wait for it
+
+    from segment_bridge.splunk.transport import Transport  # noqa: PLC0415 - as above
 
     _check_credentials(settings)
     transport = Transport(settings)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Bytes: a longer line is no row, and is not waited for.
 MAX_LINE = 64 * 2**20
+_LINE_ENDS = b"\r\n"
+_LINE_END = _LINE_ENDS[-1]
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -101,17 +104,17 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Split into lines, the last of which need not have an end."""
     unfinished = bytearray()
     for chunk in chunks:
-        lines = chunk.split(b"\n")
-        rest = lines.pop()
-        if lines:
-            lines[0] = bytes(unfinished + lines[0])
-            unfinished = bytearray()
-            for line in lines:
-                yield line.removesuffix(b"\r")
-        unfinished += rest
+        for line in BytesIO(chunk):  # several times as fast as to split it
+            if line[-1] != _LINE_END:
+                unfinished += line
+            elif unfinished:
+                yield bytes(unfinished + line).rstrip(_LINE_ENDS)
+                unfinished.clear()
+            else:
+                yield line.rstrip(_LINE_ENDS)
         if len(unfinished) > MAX_LINE:
             raise IncompleteAnswer(Clause.NOT_JSON, f"a line is longer than {MAX_LINE} bytes")
-    yield bytes(unfinished).removesuffix(b"\r")
+    yield bytes(unfinished).rstrip(_LINE_ENDS)
 
 
 def _read(line: bytes, number: int) -> _Line:

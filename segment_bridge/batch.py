@@ -30,7 +30,7 @@ def pack(
 ) -> Iterator[Batch]:
     """Yield batches as large as the limits allow, holding the events byte for byte in their order.
 
-    Each event is compact JSON without a line end; ``max_body`` and ``max_event`` are in bytes.
+    Each event is JSON on one line, without its end; ``max_body`` and ``max_event`` are in bytes.
     Raises :class:`ValueError` for an event that fits no batch: those are to be rejected before.
     """
     if max_events < 1:

@@ -169,9 +169,9 @@ def _name(subject: str | None, verb: str | None) -> str | None:
 def _printed(text: str, stamp: _Stamp) -> bytes:
     """Print an object anew, with the workspace in it and without the brace that opens it."""
     properties = _decode_object(text)
+    properties["workspaceID"] = stamp.workspace_id
     if len(text) > MAX_EVENT and sum(len(value) for value in properties.values() if type(value) is str) > MAX_EVENT:
         return _TOO_LARGE
-    properties["workspaceID"] = stamp.workspace_id
     return _encode(properties)[1:]
 
 

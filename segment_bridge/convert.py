@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from segment_bridge.events import Identities
 
-    Resolve = Callable[[str | None, str | None], "_Stamp | Reason"]
+    Resolve = Callable[[str | None, str | None, str | None], "_Stamp | Reason"]
 
 #: Segment takes message IDs of less than 100 characters.
 MAX_MESSAGE_ID = 99
@@ -25,7 +25,6 @@ MAX_MESSAGE_ID = 99
 MAX_DEPTH = 100
 
 
-_PROPERTIES, _CONTEXT = b',"properties":{', b',"context":'
 _QUOTE, _OBJECT, _END, _ARRAY, _LINE_FEED, _RETURN = b'"{}[\n\r'
 #: Stands for properties whose texts alone are too large: how they are printed makes no difference.
 _TOO_LARGE = bytes(MAX_EVENT + 1)
@@ -38,22 +37,11 @@ class _Line(msgspec.Struct, gc=False):
     result: SearchResult | None = None
 
 
-class _Head(msgspec.Struct, gc=False):
-    """What a track event begins with; the order of the fields is the order of its keys."""
-
-    messageId: str  # noqa: N815 - Segment's names
-    timestamp: str
-    namespace: str | None
-    type: str
-    userId: str  # noqa: N815
-    event: str
-
-
 @final
 class _Stamp(msgspec.Struct, gc=False):
-    """Who an event belongs to, and how that is printed at the end of its properties."""
+    """Who an event belongs to, as it is printed: before the event's name, and at the end of its properties."""
 
-    user_id: str
+    who: bytes
     workspace_id: str
     workspace: bytes
 
@@ -71,7 +59,7 @@ _decode_deep_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Ra
 _encode = msgspec.json.Encoder().encode
 
 
-def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a call for each would cost a tenth of the time
+def convert(  # noqa: C901, PLR0912 - the rules one after the other; a call for each would cost a tenth of the time
     lines: Iterable[bytes], identities: Identities, *, message_id_prefix: str = ""
 ) -> Iterator[TrackEvent | Rejection]:
     """Yield one event or rejection for each result, in the order of the results.
@@ -79,7 +67,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a 
     ``lines`` are those of a search's answer; empty ones, previews and lines without a result are passed over.
     ``message_id_prefix`` keeps two bridges apart that read the same records into one Segment workspace.
     """
-    # People do several things: most pairs of namespace and user come again.
+    # People do several things: most pairs of namespace and user come again, and so does what is printed of them.
     resolve = lru_cache(maxsize=4_096)(partial(_stamp, identities))
     for line in lines:
         try:
@@ -91,22 +79,26 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a 
         result = answer.result
         if result is None or answer.preview:
             continue
-        stamp = resolve(result.namespace, result.userId) if result.identity is None else _resolved(result, resolve)
+        stamp = (
+            resolve(result.namespace, result.userId, result.type)
+            if result.identity is None
+            else _resolved(result, resolve)
+        )
         if type(stamp) is not _Stamp:
             yield Rejection(stamp, line)
             continue
-        name = result.event or _name(result.event_subject, result.event_verb)
+        name = _name(result.event, result.event_subject, result.event_verb)
         if not name:
             yield Rejection(Reason.MISSING_EVENT, line)
             continue
-        text = result.properties or ""
-        data = text.encode() if len(text) <= MAX_EVENT else b""
-        inner = data[1:-1]
+        data = (result.properties or "").encode()
+        inner, workspace = data[1:-1], stamp.workspace
         try:
             # An object within which there is no other one is checked, but neither built nor printed again, if it
             # stands on one line and the workspace is new to it.
-            if (
-                _QUOTE in inner
+            if not (
+                len(data) <= MAX_EVENT
+                and _QUOTE in inner
                 and _OBJECT not in inner
                 and _ARRAY not in inner
                 and _LINE_FEED not in inner
@@ -114,9 +106,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a 
                 and _decode_flat(data).workspaceID is UNSET
                 and data[-1] == _END
             ):
-                properties = inner + stamp.workspace
-            else:
-                properties = _printed(text, stamp)
+                inner, workspace = _printed(data, stamp), b""
         except UNREADABLE:
             yield Rejection(Reason.MALFORMED_PROPERTIES, line)
             continue
@@ -136,51 +126,61 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - the rules one after the other; a 
         if len(message_id) > MAX_MESSAGE_ID:
             yield Rejection(Reason.MESSAGE_ID_TOO_LONG, line)
             continue
-        head = _encode(_Head(message_id, timestamp, result.namespace, result.type or "track", stamp.user_id, name))[:-1]
-        body = b"".join((head, _PROPERTIES, properties, _CONTEXT, context, b"}"))
-        if len(body) > MAX_EVENT and len(text) <= MAX_EVENT:  # some of it may be blanks, or escapes that nobody needs
-            body = b"".join((head, _PROPERTIES, _printed(text, stamp), _CONTEXT, context, b"}"))
+        head = (b'{"messageId":', _encode(message_id), b',"timestamp":', _encode(timestamp), stamp.who, name)
+        body = b"".join((*head, inner, workspace, context))
+        if len(body) > MAX_EVENT and workspace:  # some of it may be blanks, or escapes that nobody needs
+            body = b"".join((*head, _printed(data, stamp), context))
         yield TrackEvent(message_id, body) if len(body) <= MAX_EVENT else Rejection(Reason.TOO_LARGE, line)
 
 
-def _stamp(identities: Identities, namespace: str | None, user: str | None) -> _Stamp | Reason:
+def _stamp(identities: Identities, namespace: str | None, user: str | None, type_: str | None) -> _Stamp | Reason:
     identity = identities.resolve(namespace, user)
     if isinstance(identity, Reason):
         return identity
-    workspace = b',"workspaceID":%s}' % _encode(identity.workspace_id)
-    return _Stamp(identity.user_id, identity.workspace_id, workspace)
+    workspace = b',"workspaceID":%s' % _encode(identity.workspace_id)
+    return _Stamp(_who(namespace, type_, identity.user_id), identity.workspace_id, workspace)
+
+
+def _who(namespace: str | None, type_: str | None, user_id: str) -> bytes:
+    """Print what stands between the timestamp of an event and its name."""
+    parts = (_encode(namespace), _encode(type_ or "track"), _encode(user_id))
+    return b',"namespace":%s,"type":%s,"userId":%s,"event":' % parts
 
 
 def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
     """Return who stands behind a result whose search has resolved the user, but never the owner."""
-    owner = resolve(result.namespace, None)
+    owner = resolve(result.namespace, None, None)
     if isinstance(owner, Reason):
         return owner
     if not result.userSsoId:
         return Reason.UNKNOWN_USER
-    return _Stamp(result.userSsoId, owner.workspace_id, owner.workspace)
+    return _Stamp(_who(result.namespace, result.type, result.userSsoId), owner.workspace_id, owner.workspace)
 
 
 @lru_cache(maxsize=1_024)
-def _name(subject: str | None, verb: str | None) -> str | None:
-    return event_name(subject, verb) if subject and verb else None
+def _name(event: str | None, subject: str | None, verb: str | None) -> bytes | None:
+    """Print the name of an event, and what leads from there to its properties."""
+    name = event or (event_name(subject, verb) if subject and verb else None)
+    return b'%s,"properties":{' % _encode(name) if name else None
 
 
-def _printed(text: str, stamp: _Stamp) -> bytes:
-    """Print an object anew, with the workspace in it and without the brace that opens it."""
-    properties = _decode_object(text)
+def _printed(data: bytes, stamp: _Stamp) -> bytes:
+    """Print an object anew, with the workspace in it and without its braces."""
+    properties = _decode_object(data)
     properties["workspaceID"] = stamp.workspace_id
-    if len(text) > MAX_EVENT and sum(len(value) for value in properties.values() if type(value) is str) > MAX_EVENT:
-        return _TOO_LARGE
-    return _encode(properties)[1:]
+    if len(data) > MAX_EVENT:
+        texts = "".join([value for value in properties.values() if type(value) is str])
+        if len(texts) > MAX_EVENT or len(texts.encode()) > MAX_EVENT:
+            return _TOO_LARGE
+    return _encode(properties)[1:-1]
 
 
-def _decode_object(text: str) -> dict[str, Any]:
-    """Parse the text of a JSON object, unless it is nested deeper than is allowed."""
-    decoded: dict[str, Any] = _decode_deep_object(text)
-    # Most texts are too short for it, or nest nothing: that is found sooner than brackets are counted.
-    nests = len(text) > 2 * MAX_DEPTH and ("{" in text[1:] or "[" in text)
-    if nests and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(decoded):
+def _decode_object(data: bytes) -> dict[str, Any]:
+    """Parse a JSON object, unless it is nested deeper than is allowed."""
+    decoded: dict[str, Any] = _decode_deep_object(data)
+    # Most are too short for it, or nest nothing: that is found sooner than brackets are counted.
+    nests = len(data) > 2 * MAX_DEPTH and (_ARRAY in data or data.find(_OBJECT, 1) > 0)
+    if nests and data.count(_OBJECT) + data.count(_ARRAY) > MAX_DEPTH and _is_deep(decoded):
         raise RecursionError
     return decoded
 
@@ -197,5 +197,5 @@ def _is_deep(value: dict[str, Any]) -> bool:
 
 @lru_cache(maxsize=256)
 def _compact(text: str) -> bytes:
-    """Parse and print the text of a JSON object; that of a context names a program, and there are few of those."""
-    return _encode(_decode_object(text))
+    """Parse and print a context, and what ends the event with it; it names a program, and there are few of those."""
+    return b'},"context":%s}' % _encode(_decode_object(text.encode()))

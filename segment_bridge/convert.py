@@ -169,8 +169,8 @@ def _printed(data: bytes, stamp: _Stamp) -> bytes:
     properties = _decode_object(data)
     properties["workspaceID"] = stamp.workspace_id
     if len(data) > MAX_EVENT:
-        texts = "".join([value for value in properties.values() if type(value) is str])
-        if len(texts) > MAX_EVENT or len(texts.encode()) > MAX_EVENT:
+        texts = [value for value in properties.values() if type(value) is str]
+        if sum(map(len, texts)) > MAX_EVENT or len("".join(texts).encode()) > MAX_EVENT:
             return _TOO_LARGE
     return _encode(properties)[1:-1]
 

@@ -8,7 +8,7 @@ them, and out of the text itself, with a path of their own, to which those limit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Seen:
 
 
 class _Line(msgspec.Struct):
-    result: dict[str, str | list[str]] | None = None
+    result: dict[str, Any] | None = None
 
 
 def search(index: str) -> str:
@@ -63,6 +63,6 @@ def _in_text(field: str) -> str:
     return f"{field}_in_text"
 
 
-def _values(row: dict[str, str | list[str]], field: str) -> set[str]:
+def _values(row: dict[str, Any], field: str) -> set[str]:
     value = row.get(field, [])
-    return {value} if isinstance(value, str) else set(value)
+    return set(map(str, value if isinstance(value, list) else [value]))

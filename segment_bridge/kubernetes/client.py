@@ -7,7 +7,7 @@ IDs and what decides between them: some hundred bytes, whatever the object holds
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -15,12 +15,14 @@ from segment_bridge.errors import BridgeError, ConfigurationError, RetryableErro
 from segment_bridge.kubernetes.pages import decode_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kubernetes.client import ApiClient
 
     from segment_bridge.kubernetes.pages import Object
     from segment_bridge.settings import KubernetesSettings
+
+T = TypeVar("T")
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
 #: How often a list begins again after its token has expired.
@@ -81,7 +83,8 @@ class Cluster:
     def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
         """Return the data of a ConfigMap; None where it does not exist."""
         query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
-        found = msgspec.json.decode(self._get(f"ConfigMap {name}", _config_maps(namespace), query), type=_ConfigMaps)
+        what = f"ConfigMap {name}"
+        found = self._decode(what, self._get(what, _config_maps(namespace), query), _decode_config_maps)
         return next((one.data or {} for one in found.items), None)
 
     def publish(self, namespace: str, name: str, data: Mapping[str, str]) -> bool:
@@ -116,17 +119,21 @@ class Cluster:
         objects: list[Object] = []
         asking = {**query, "limit": str(self._page_size)}
         while True:
-            body = self._get(what, path, asking)
-            try:
-                page = decode_page(body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                raise RetryableError(
-                    f"{self._asked_for(what)}: the answer is not a list: try again later, or check the server's address"
-                ) from None
+            page = self._decode(what, self._get(what, path, asking), decode_page)
             objects += page.items or ()
             if not page.metadata.token:
                 return objects
+            if page.metadata.token == asking.get("continue"):
+                raise RetryableError(f"{self._asked_for(what)}: the list comes to no end: try again later")
             asking["continue"] = page.metadata.token
+
+    def _decode(self, what: str, body: bytes, decode: Callable[[bytes], T]) -> T:
+        try:
+            return decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise RetryableError(
+                f"{self._asked_for(what)}: the answer is not a list: try again later, or check the server's address"
+            ) from None
 
     def _get(self, what: str, path: str, query: Mapping[str, str]) -> bytes:
         return self._request("GET", what, path, query)
@@ -191,6 +198,9 @@ class _ConfigMap(msgspec.Struct):
 
 class _ConfigMaps(msgspec.Struct):
     items: list[_ConfigMap]
+
+
+_decode_config_maps = msgspec.json.Decoder(_ConfigMaps).decode
 
 
 def _config_maps(namespace: str) -> str:

@@ -78,6 +78,8 @@ ROW = b'{"preview":false,"offset":0,"result":{%s}}'
         # Extracted twice over, at index time and at search time: it is there.
         ([ROW % b'"verb":["get","get"],"verb_in_text":"get"'], deep_fields.Seen(1, ())),
         ([ROW % b'"verb_in_text":"get"'], deep_fields.Seen(1, ("verb",))),
+        ([ROW % b'"verb":7,"verb_in_text":7'], deep_fields.Seen(1, ())),
+        ([ROW % b'"verb":{},"verb_in_text":[null]'], deep_fields.Seen(1, ("verb",))),
         ([ROW % b'"verb":"g","verb_in_text":"get"'], deep_fields.Seen(1, ("verb",))),
         # Text that is no JSON proves nothing.
         ([ROW % b'"verb":"get"'], deep_fields.Seen(0, ())),

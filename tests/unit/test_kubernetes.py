@@ -340,6 +340,20 @@ class TestErrors:
             "try again later, or check the server's address"
         )
 
+    @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"items":null}', b'{"items":[{"data":{"a":1}}]}'])
+    def test_an_answer_that_is_no_list_of_config_maps(self, body: bytes) -> None:
+        with serving(lambda _: Answer(body)) as api:
+            error = caught_from(lambda: cluster_at(api.url).config_map("bridge", "uid-map"), RetryableError)
+        assert str(error) == (
+            "cluster host, asked for ConfigMap uid-map: the answer is not a list: "
+            "try again later, or check the server's address"
+        )
+
+    def test_a_list_that_comes_to_no_end(self) -> None:
+        with serving(lambda _: Answer(b'{"items":[],"metadata":{"continue":"on"}}')) as api:
+            error = caught_from(lambda: list(cluster_at(api.url).user_signups()), RetryableError)
+        assert str(error) == "cluster host, asked for UserSignups: the list comes to no end: try again later"
+
     def test_an_address_that_is_no_url(self) -> None:
         error = caught_from(lambda: list(cluster_at("ftp://127.0.0.1").user_signups()), ConfigurationError)
         assert str(error) == (

@@ -20,11 +20,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError
+from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, RetryableError
 from segment_bridge.events import to_body, within
 from segment_bridge.segment import pauses
 from segment_bridge.segment.outcome import Attempt, MisconfiguredError, Outcome, Refused, RefusedError
-from segment_bridge.segment.throttle import Throttle
+from segment_bridge.segment.throttle import NoTimeLeftError, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +127,7 @@ class Segment:
             rejected=tuple(rejected),
             undelivered=sum(map(len, parts)),
             why=str(stopped or ""),
+            terminal=isinstance(stopped, FatalError | ConfigurationError),
             attempts=tuple(attempts),
         )
         logger.info("delivered %d of %d events, requests: %d", delivered, len(events), len(attempts))
@@ -156,5 +157,6 @@ class Segment:
         try:
             pauses.retrying(self._settings.attempts, self._settings.pause, budget, self._sleep)(post)
         except RetryableError as error:
-            limit = f", of {budget.seconds:g} s too few are left" if budget.exceeded else ""
+            too_late = budget.exceeded or isinstance(error, NoTimeLeftError)
+            limit = f", of {budget.seconds:g} s too few are left" if too_late else ""
             raise RetryableError(f"{error}; given up after request {len(attempts) - before}{limit}") from None

@@ -29,13 +29,15 @@ class Refused(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch: each of its events is delivered, rejected or undelivered.
 
-    Undelivered events say ``why``, and may be sent again; rejected ones would be refused again.
+    Undelivered events say ``why``, and may be sent again; rejected ones would be refused again. It is ``terminal`` if
+    an answer came that stays the same until a person has changed something.
     """
 
     delivered: int = 0
     rejected: tuple[Refused, ...] = ()
     undelivered: int = 0
     why: str = ""
+    terminal: bool = False
     attempts: tuple[Attempt, ...] = ()
 
 

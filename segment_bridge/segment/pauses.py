@@ -10,7 +10,7 @@ import tenacity
 from tenacity.stop import stop_base
 
 from segment_bridge.errors import RetryableError
-from segment_bridge.segment.throttle import MAX_PAUSE
+from segment_bridge.segment.throttle import MAX_PAUSE, NoTimeLeftError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def _asks_for_a_pause(error: BaseException) -> bool:
 
 def _may_succeed_later(error: BaseException) -> bool:
     # One that still asks for a pause has no time left for it.
-    return isinstance(error, RetryableError) and error.retry_after is None
+    return isinstance(error, RetryableError) and error.retry_after is None and not isinstance(error, NoTimeLeftError)
 
 
 def _asked_pause(state: tenacity.RetryCallState) -> float:

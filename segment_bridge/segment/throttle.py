@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from segment_bridge.errors import RetryableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +27,10 @@ class Board(Protocol):
 
     def write(self, until: float) -> None:
         """Put it up."""
+
+
+class NoTimeLeftError(RetryableError):
+    """The rate, or a pause that Segment asked for, lets no request go out in time."""
 
 
 class Bucket:
@@ -63,11 +69,15 @@ class Throttle:
         self._lock = threading.Lock()
         self._paused_until = now
         self._next_look = now
+        self._last_read = 0.0
         #: Where pauses are shared with other processes.
         self.board: Board | None = None
 
     def wait(self, events: int, most: float) -> None:
-        """Wait until a request with so many events may go out; no longer than ``most`` seconds."""
+        """Wait until a request with so many events may go out.
+
+        Raises :class:`NoTimeLeftError` as soon as that is known to take longer than ``most`` seconds.
+        """
         with self._lock:
             now = self._clock()
             turn = max(
@@ -75,7 +85,9 @@ class Throttle:
                 self._events.take(events, now) if self._events else now,
             )
         end = now + most
-        while (until := min(max(turn, self._pause_end()), end)) > (now := self._clock()):
+        while (until := max(turn, self._pause_end())) > (now := self._clock()):
+            if until > end:
+                raise NoTimeLeftError("the rate, or a pause, lets no request go out in time")
             self._sleep(until - now)
 
     def pause(self, seconds: float) -> None:
@@ -96,9 +108,11 @@ class Throttle:
             board = self.board if now >= self._next_look else None
             if board:
                 self._next_look = now + _LOOK
-        if board:
-            # Another machine's clock may be wrong: no pause is longer than the longest that is ever asked for.
-            seconds = min(board.read() - self._wall(), MAX_PAUSE)
+        if board and (read := board.read()) != self._last_read:
+            # Another machine's clock may be wrong: no pause is longer than the longest that is ever asked for, and
+            # none begins anew for being read again.
+            seconds = min(read - self._wall(), MAX_PAUSE)
             with self._lock:
+                self._last_read = read
                 self._paused_until = max(self._paused_until, now + seconds)
         return self._paused_until

@@ -408,7 +408,7 @@ def test_a_terminal_status_ends_undelivered_at_once(status: int) -> None:
         outcome = deliver(server, timer)
 
     why = outcome.why
-    assert outcome == Outcome(undelivered=3, why=why, attempts=attempts(status))
+    assert outcome == Outcome(undelivered=3, why=why, terminal=True, attempts=attempts(status))
     assert re.fullmatch(rf"Segment answered {status}[A-Za-z -]*: the request itself is not acceptable", why)
     assert timer.pauses == []
     assert len(server.requests) == 1
@@ -428,7 +428,7 @@ def test_a_misconfiguration_stops_the_line_and_drops_nothing(status: int, messag
 
     assert isinstance(caught.value, ConfigurationError)
     assert str(caught.value) == message
-    assert caught.value.outcome == Outcome(undelivered=3, why=message, attempts=attempts(status))
+    assert caught.value.outcome == Outcome(undelivered=3, why=message, terminal=True, attempts=attempts(status))
     assert len(server.requests) == 1
 
 
@@ -544,6 +544,24 @@ def test_the_time_is_for_all_parts_of_a_batch() -> None:
         why="of 7 s none are left",
         attempts=(Attempt(3, 400), Attempt(1, 200)),
     )
+
+
+def test_a_batch_that_has_no_time_for_a_pause_of_another_one_is_given_up_at_once() -> None:
+    timer = Time()
+    asks = Reply(429, {"Retry-After": "300"})
+    with serving(script(asks, 200)) as server, connected(server.url, timer, budget=60) as segment:
+        outcomes = [segment.deliver(BODY) for _ in range(2)]
+
+    told = "given up after request {}, of 60 s too few are left"
+    whys = [
+        f"Segment answered 429 Too Many Requests: try again later; {told.format(1)}",
+        f"the rate, or a pause, lets no request go out in time; {told.format(0)}",
+    ]
+    assert outcomes == [
+        Outcome(undelivered=3, why=whys[0], attempts=attempts(429)),
+        Outcome(undelivered=3, why=whys[1]),
+    ]
+    assert (timer.pauses, len(server.requests)) == ([], 1)
 
 
 def test_a_request_waits_no_longer_than_the_batch_has_time() -> None:
@@ -670,6 +688,7 @@ def test_what_was_delivered_before_the_line_stopped_is_known() -> None:
         rejected=(Refused(0, 413),),
         undelivered=2,
         why="Segment answered 401 Unauthorized: check the credentials",
+        terminal=True,
         attempts=(Attempt(4, 400), Attempt(2, 400), Attempt(1, 413), Attempt(1, 200), Attempt(2, 401)),
     )
 
@@ -825,7 +844,7 @@ def test_a_proxy_that_is_none_is_a_misconfiguration_and_not_shown(
     with connected("http://segment.invalid") as segment, pytest.raises(MisconfiguredError) as caught:
         segment.deliver(BODY)
     assert str(caught.value) == message
-    assert caught.value.outcome == Outcome(undelivered=3, why=message, attempts=attempts(kind))
+    assert caught.value.outcome == Outcome(undelivered=3, why=message, terminal=True, attempts=attempts(kind))
 
 
 def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -837,7 +856,7 @@ def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with serving(script(200), tls) as server:
         with pytest.raises(MisconfiguredError) as caught:
             deliver(server)
-        assert caught.value.outcome == Outcome(undelivered=3, why=message, attempts=attempts("SSLError"))
+        assert caught.value.outcome == Outcome(undelivered=3, why=message, terminal=True, attempts=attempts("SSLError"))
         assert server.requests == []
 
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
@@ -886,6 +905,7 @@ def test_an_outcome_survives_as_json() -> None:
         "rejected": [{"position": 1, "status": 400}],
         "undelivered": 1,
         "why": "because",
+        "terminal": False,
         "attempts": [{"events": 3, "answer": 400}, {"events": 3, "answer": "ReadTimeout"}],
     }
     assert msgspec.json.decode(text, type=Outcome) == outcome

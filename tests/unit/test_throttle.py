@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from segment_bridge.pausing import SharedPause
 from segment_bridge.segment import Segment, deliver_several
-from segment_bridge.segment.throttle import MAX_PAUSE, Bucket, Throttle
+from segment_bridge.segment.throttle import MAX_PAUSE, Bucket, NoTimeLeftError, Throttle
 from segment_bridge.settings import SegmentSettings
 from segment_bridge.staging import Staging
 from tests.unit.test_segment import BODY, KEY, Reply, Time, script, serving
@@ -94,12 +94,24 @@ def test_no_stretch_of_time_has_more_than_the_rate_and_what_the_bucket_holds(
             total += tokens
 
 
-def test_no_longer_than_what_is_left_of_the_budget() -> None:
+def test_what_could_not_go_out_in_time_does_not_wait() -> None:
     timer = Time()
-    gate = throttle(timer, requests=0.001)
+    gate = throttle(timer, requests=0.1)
     gate.wait(1, 5)
-    gate.wait(1, 5)
-    assert timer.pauses == [5]
+    with pytest.raises(NoTimeLeftError):
+        gate.wait(1, 9.9)
+    assert timer.pauses == []
+
+
+def test_nothing_goes_out_within_a_pause_that_others_were_asked_for_meanwhile() -> None:
+    timer, note = Time(), Note()
+    gate = throttle(timer)
+    gate.board = note
+    gate.pause(2)
+    note.until = timer.now + 300
+    with pytest.raises(NoTimeLeftError):
+        gate.wait(1, 60)
+    assert sum(timer.pauses) <= 2
 
 
 def test_a_pause_holds_everybody_back_and_is_written_down() -> None:
@@ -127,6 +139,8 @@ def test_what_others_wrote_is_kept_too_and_looked_at_once_a_second() -> None:
     timer.now += 1
     gate.wait(1, MAX_PAUSE)
     assert timer.pauses[1:] == [MAX_PAUSE]
+    timer.now += 1
+    gate.wait(1, 0)
 
 
 def test_pauses_are_shared_through_the_folder_of_the_run(tmp_path: Path) -> None:

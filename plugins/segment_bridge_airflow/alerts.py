@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
+from segment_bridge_airflow.settings import require_api_server
+
 if TYPE_CHECKING:
     from apprise import Apprise
 
@@ -67,6 +69,7 @@ def _services() -> Apprise | None:
     try:
         connection = Connection.get(CONNECTION)
     except (AirflowNotFoundException, AirflowRuntimeError):
+        require_api_server()
         logger.warning("there is no connection %s: nobody is told", CONNECTION)
         return None
     services = Apprise()

@@ -35,7 +35,10 @@ def failing_at_once(execute: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return execute(*args, **kwargs)
-        except (FatalError, ConfigurationError, AirflowNotFoundException) as error:
+        except (FatalError, ConfigurationError) as error:
+            raise AirflowFailException(str(error)) from error
+        except AirflowNotFoundException as error:
+            settings.require_api_server()
             raise AirflowFailException(str(error)) from error
 
     return wrapped

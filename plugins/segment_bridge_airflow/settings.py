@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from airflow.sdk import Variable
 
-from segment_bridge.errors import ConfigurationError
+from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend, SearchMode
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
@@ -78,9 +78,22 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 def read() -> BridgeSettings:
-    """Read the Variable; raises :class:`ConfigurationError` that says which part of it is wrong."""
-    text = Variable.get(VARIABLE, default="{}")
+    """Read the Variable; raises :class:`ConfigurationError` that says which part of it is wrong.
+
+    Raises :class:`RetryableError` where it cannot be read: Airflow takes one that the API server or a secrets backend
+    has not given for one that is not set, and defaults in its place would go unnoticed.
+    """
+    text = Variable.get(VARIABLE, default=None)
+    if text is None:
+        if VARIABLE in Variable.keys(prefix=VARIABLE):
+            raise RetryableError(f"the Variable {VARIABLE} is set, but cannot be read: try again later")
+        text = "{}"
     try:
         return msgspec.json.decode(text, type=BridgeSettings)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"the Variable {VARIABLE} cannot be used: {error}") from None
+
+
+def require_api_server() -> None:
+    """Raise what Airflow raises where its API server gives no answer: then *not found* means nothing."""
+    len(Variable.keys(prefix=VARIABLE))

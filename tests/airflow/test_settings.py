@@ -4,17 +4,81 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import supervisor, task_runner
+from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable, GetVariableKeys, VariableKeysResult
+from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecretsBackend
 
-from segment_bridge.errors import ConfigurationError
+from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
+from segment_bridge_airflow.operators import failing_at_once
 from segment_bridge_airflow.settings import BridgeSettings, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def given(monkeypatch: pytest.MonkeyPatch, text: str) -> BridgeSettings:
     monkeypatch.setenv("AIRFLOW_VAR_SEGMENT_BRIDGE", text)
     return read()
+
+
+class Comms:
+    """Takes the place of the API server at the other end of a task's line to it."""
+
+    def __init__(self, variable: object, keys: object) -> None:
+        self.answers = {GetVariable: variable, GetVariableKeys: keys}
+
+    def send(self, asked: object) -> object:
+        return self.answers.get(type(asked))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[object, object], None]:
+    def answer(variable: object, keys: object) -> None:
+        monkeypatch.delenv("AIRFLOW_VAR_SEGMENT_BRIDGE", raising=False)
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(variable, keys), raising=False)
+        monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [ExecutionAPISecretsBackend()])
+
+    return answer
+
+
+DOWN = ErrorResponse(error=ErrorType.API_SERVER_ERROR)
+NOT_FOUND = ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
+
+
+def test_a_variable_that_is_not_set_is_all_defaults(asked: Callable[[object, object], None]) -> None:
+    asked(NOT_FOUND, VariableKeysResult(keys=["segment_bridge_other"], total_entries=1))
+    assert read() == BridgeSettings()
+
+
+def test_a_variable_that_could_not_be_read_is_no_variable_that_is_not_set(
+    asked: Callable[[object, object], None],
+) -> None:
+    asked(DOWN, VariableKeysResult(keys=["segment_bridge"], total_entries=1))
+    with pytest.raises(RetryableError, match="the Variable segment_bridge is set, but cannot be read"):
+        read()
+    asked(DOWN, DOWN)
+    with pytest.raises(AirflowRuntimeError, match="API_SERVER_ERROR"):
+        read()
+
+
+def test_a_connection_that_is_not_found_fails_at_once_only_if_somebody_has_looked(
+    asked: Callable[[object, object], None],
+) -> None:
+    @failing_at_once
+    def look() -> None:
+        raise AirflowNotFoundException("no such connection")
+
+    asked(NOT_FOUND, VariableKeysResult(keys=[], total_entries=0))
+    with pytest.raises(AirflowFailException, match="no such connection"):
+        look()
+    asked(DOWN, DOWN)
+    with pytest.raises(AirflowRuntimeError):
+        look()
 
 
 def test_every_member_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,7 @@ class RejectedLine(msgspec.Struct):
 
 class _ResultHead(msgspec.Struct):
     messageId: str | None = None  # noqa: N815 - the searches' name
+    identity: str | None = None
 
 
 read_rejected: Callable[[bytes], RejectedLine] = msgspec.json.Decoder(RejectedLine).decode
@@ -131,10 +132,16 @@ def undelivered(run: Staging, journey: str) -> Iterator[list[bytes]]:
 
 
 def passing(run: Staging, journey: str) -> Iterator[RejectedLine]:
-    """Yield the rejections of the run whose reason can pass."""
+    """Yield the rejections of the run whose reason can pass.
+
+    Where Splunk has looked the user up, a result says no more than that there was no ID: only a search can find one.
+    """
     if run.exists(layout.rejected(journey)):
         with run.read(layout.rejected(journey)) as lines:
-            yield from (read for line in lines if (read := read_rejected(line)).reason in PASSING)
+            for rejected in map(read_rejected, lines):
+                reason = rejected.reason
+                if reason in PASSING and (reason != Reason.UNKNOWN_USER or not _read_result(rejected.result).identity):
+                    yield rejected
 
 
 def settle(run: Staging, journey: str, books: JourneyBooks) -> JourneyBooks:

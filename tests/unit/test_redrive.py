@@ -141,6 +141,16 @@ def test_rejections_whose_user_or_namespace_is_known_by_now_become_events(root: 
     )
 
 
+def test_a_user_whom_splunk_has_looked_up_in_vain_is_left_to_the_next_search(root: Staging) -> None:
+    looked_up = {name: value for name, value in result("1").items() if name != "userId"} | {"identity": "splunk_lookup"}
+    found = looked_up | {"messageId": "2", "userSsoId": "id-bob", "namespace": "new-tenant"}
+    run = stage(root, "a", [looked_up, found], segment=always(200))
+    assert books(run).rejected == {"unknown_namespace": 1, "unknown_user": 1}
+    maps = Maps(users=BOB_IS_KNOWN.users, workspaces={**WORKSPACES, "new-tenant": "ann"})
+    assert redrive(root, run, always(200), maps) == Redriven(run="a", rejected=1, sent=1)
+    assert books(run).rejected == {"unknown_user": 1}
+
+
 def test_without_maps_rejections_are_left_alone(root: Staging) -> None:
     run = stage(root, "a", [result("1", user="bob")], segment=always(200))
     assert redrive(root, run, always(200)) == Redriven(run="a")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from segment_bridge import layout, ledger
-from segment_bridge.errors import BridgeError
+from segment_bridge.errors import ConfigurationError, FatalError
 from segment_bridge.plan import Plan
 from segment_bridge.report import Report
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
+
+logger = logging.getLogger(__name__)
 
 #: A run without a report that began this long ago is in progress no more, whatever the settings say.
 _IN_PROGRESS = timedelta(days=2)
@@ -51,7 +54,10 @@ def _age(run: Staging, now: datetime) -> timedelta | None:
     try:
         closed = run.exists(layout.REPORT)
         plan = run.read_json(layout.REPORT, Report).plan if closed else run.read_json(layout.PLAN, Plan)
-    except (BridgeError, ValueError):
+    except ConfigurationError as error:
+        logger.warning("a run stays, whatever its age: %s", error)
+        return None
+    except (FatalError, ValueError):
         return None
     return now - plan.begun
 
@@ -61,7 +67,7 @@ def _expire(run: Staging, age: timedelta, keep: timedelta, keep_reports: timedel
     if age > max(keep_reports, keep, _IN_PROGRESS) or (not closed and age > max(keep, _IN_PROGRESS)):
         run.remove()
         return True
-    files = [name for name in run.names() if name != layout.REPORT]
+    files = [name for name in run.names(unfinished=True) if name != layout.REPORT]
     if closed and age > keep and files:
         for name in files:
             run.remove(name)

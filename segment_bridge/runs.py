@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segment_bridge import layout
-from segment_bridge.errors import BridgeError
+from segment_bridge.errors import FatalError
 from segment_bridge.plan import Plan
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ class Run:
 
 
 def find(root: Staging) -> list[Run]:
-    """Return the runs, earliest window first; what has no plan, or an unreadable one, is none."""
+    """Return the runs, earliest window first; what has no plan, or a damaged one, is none.
+
+    Raises :class:`ConfigurationError` for one that this user may not read, and :class:`RetryableError` where staging
+    gives no answer: without such a run, nothing true can be said of all of them.
+    """
     return sorted(_readable(root.folder("runs")), key=lambda run: (run.plan.window.start, run.plan.begun, run.name))
 
 
@@ -43,5 +47,5 @@ def _readable(runs: Staging) -> Iterator[Run]:
         folder = runs.folder(name)
         try:
             yield Run(name, folder, folder.read_json(layout.PLAN, Plan))
-        except (BridgeError, ValueError):
+        except (FatalError, ValueError):
             continue

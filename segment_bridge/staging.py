@@ -83,12 +83,17 @@ class Staging:
 
     @contextlib.contextmanager
     def read(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file for reading; raises :class:`FatalError` if it was never staged."""
+        """Open a file for reading.
+
+        Raises :class:`FatalError` if it was never staged, and :class:`ConfigurationError` where there is no right.
+        """
         try:
             with self._asking(name):
                 file = self.filesystem.open(self._path(name), "rb")
         except FileNotFoundError:
             raise FatalError(f"{name} is not staged: the task that makes it has to run (again)") from None
+        except PermissionError:
+            raise ConfigurationError(f"staging refuses {self._path(name)}: let this user read it") from None
         with file:
             yield file
 
@@ -107,13 +112,13 @@ class Staging:
             return sorted(path.rpartition("/")[2] for path in inside)
         return []
 
-    def names(self, folder: str = "") -> list[str]:
-        """List the files below a folder, sorted; unfinished ones do not count."""
+    def names(self, folder: str = "", *, unfinished: bool = False) -> list[str]:
+        """List the files below a folder, sorted; those that a killed process left half written only if asked."""
         self.filesystem.invalidate_cache()
         with contextlib.suppress(FileNotFoundError), self._asking(folder or self.root):
             paths = self.filesystem.find(self._path(folder))
             names = (path.removeprefix(self.root).lstrip("/") for path in paths)
-            return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+            return sorted(name for name in names if unfinished or not name.rpartition("/")[2].startswith("."))
         return []
 
     def remove(self, name: str = "") -> None:

@@ -10,7 +10,7 @@ import msgspec
 from segment_bridge import books, layout, redriven
 from segment_bridge.events import from_body
 from segment_bridge.plan import Plan
-from segment_bridge.report import JourneyBooks, MapBooks, Report, problems, total
+from segment_bridge.report import JourneyBooks, MapBooks, Report, problems, refusals, total
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -33,7 +33,7 @@ def close(run: Staging, key: str) -> Report:
         if run.exists(layout.map_summary(name))
     }
     imbalances = tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance()))
-    grave = _silence(run) + _holes(plan)
+    grave = _silence(run, every) + _holes(plan)
     doubtful = _shortfalls(plan, every) + _stand_ins(maps)
     report = Report(
         run=key,
@@ -43,7 +43,7 @@ def close(run: Staging, key: str) -> Report:
         maps=maps,
         balanced=not imbalances,
         coverage=round(every.coverage, 4),
-        problems=_unfinished(run, plan) + problems(counted) + grave,
+        problems=_unfinished(run, plan) + problems(counted) + refusals(counted) + grave,
         warnings=doubtful + _repeats(plan, every),
         alarms=imbalances + grave + doubtful,
         samples=_samples(run, plan) if plan.dry_run else {},
@@ -53,8 +53,11 @@ def close(run: Staging, key: str) -> Report:
 
 
 def covers(report: Report) -> bool:
-    """Say whether the run leaves nothing behind but a hole, which is named and which no later run would reach."""
-    return set(report.problems) == set(_holes(report.plan))
+    """Say whether the run leaves nothing behind that a later one over the same hours could make good.
+
+    None would reach a hole, and what Segment has refused it would refuse again.
+    """
+    return set(report.problems) <= {*_holes(report.plan), *refusals(report.journeys)}
 
 
 def _unfinished(run: Staging, plan: Plan) -> tuple[str, ...]:
@@ -75,8 +78,12 @@ def _holes(plan: Plan) -> tuple[str, ...]:
     return (f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records",)
 
 
-def _silence(run: Staging) -> tuple[str, ...]:
-    if not run.exists(layout.SILENCE) or not run.read_json(layout.SILENCE, bool):
+def _silence(run: Staging, every: JourneyBooks) -> tuple[str, ...]:
+    if every.found or every.state == "failed":
+        return ()
+    if not run.exists(layout.SILENCE):
+        return ("no journey found anything, and nothing says whether there was anything to be found",)
+    if not run.read_json(layout.SILENCE, bool):
         return ()
     return ("the source is silent: the window holds no audit record at all; check the index, and what feeds it",)
 

@@ -13,13 +13,13 @@ import msgspec
 
 from segment_bridge import batch, books, canary, catalog, closing, layout, ledger, mapping, watermark
 from segment_bridge.convert import convert
-from segment_bridge.errors import RetryableError
+from segment_bridge.errors import FatalError, RetryableError
 from segment_bridge.events import TrackEvent, read_head
 from segment_bridge.pausing import SharedPause
 from segment_bridge.plan import Plan, Resend, SearchMode
 from segment_bridge.segment.several import deliver_several
 from segment_bridge.splunk.shares import share_out
-from segment_bridge.window import Kind
+from segment_bridge.window import PERIOD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +36,9 @@ def begin(run: Staging, plan: Plan) -> None:
     """Begin a run afresh: nothing that an earlier try of the same run staged remains."""
     run.remove()
     run.write_json(layout.PLAN, plan)
+    if plan.kind is Kind.SCHEDULED:
+        # As if a run before the first one had succeeded: should it fail, the next one reaches back as far.
+        watermark.start(layout.root_of(run), plan.span.end - PERIOD)
 
 
 def plan_of(run: Staging) -> Plan:
@@ -54,8 +57,8 @@ def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk) -
 
     Raises what :meth:`Splunk.search` and :func:`share_out` raise; then nothing of the answer is staged.
     """
-    for name in asked.names:
-        run.remove(layout.results(name))
+    for name in (*map(layout.results, asked.names), layout.SILENCE):
+        run.remove(name)
     found = 0
     plan = plan_of(run)
     lines = splunk.search(asked.compile(index, plan.identity), plan.window)
@@ -68,7 +71,12 @@ def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk) -
 
 
 def doubt_silence(run: Staging, *, index: str, splunk: Splunk) -> None:
-    """Where all journeys have answers and none found anything, ask whether there was anything to be found at all."""
+    """Where all journeys have answers and none found anything, ask whether there was anything to be found at all.
+
+    Where there was not, only other answers change that.
+    """
+    if run.exists(layout.SILENCE) and run.read_json(layout.SILENCE, bool):
+        return
     plan = plan_of(run)
     answers = [layout.results(journey) for journey in plan.journeys]
     if all(run.exists(name) and not _any_result(run, name) for name in answers):
@@ -134,13 +142,15 @@ def deliver(run: Staging, batches: Sequence[str], segment: Segment) -> Iterator[
 def deliver_all(run: Staging, batches: Sequence[str], segment: Segment) -> int:
     """Deliver batches; return how many events were delivered.
 
-    Raises :class:`RetryableError` if Segment has not taken all of them, after each was tried.
+    Raises :class:`RetryableError` if Segment has not taken all of them, after each was tried, and
+    :class:`FatalError` where none of those would fare better another time.
     """
     outcomes = list(deliver(run, batches, segment))
-    undelivered = sum(outcome.undelivered for outcome in outcomes)
-    if undelivered:
-        why = next(outcome.why for outcome in outcomes if outcome.undelivered)
-        raise RetryableError(f"{undelivered} events are undelivered, and kept in staging ({why})")
+    left = [outcome for outcome in outcomes if outcome.undelivered]
+    if left:
+        undelivered = sum(outcome.undelivered for outcome in left)
+        error = FatalError if all(outcome.terminal for outcome in left) else RetryableError
+        raise error(f"{undelivered} events are undelivered, and kept in staging ({left[0].why})")
     return sum(outcome.delivered for outcome in outcomes)
 
 

@@ -52,6 +52,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
     journeys: tuple[str, ...]
     kind: Kind = Kind.MANUAL
+    #: Up to when scheduled runs had succeeded when this one began for the first time.
+    covered: datetime | None = None
     #: What no run has covered, and this one does not reach either.
     hole: Span | None = None
     #: Whether it does everything but send.

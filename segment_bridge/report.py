@@ -130,7 +130,7 @@ def total(books: dict[str, JourneyBooks]) -> JourneyBooks:
 
 
 def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
-    """Say what keeps the books from being those of a success."""
+    """Say what keeps the books from being those of a success, beside :func:`refusals`."""
     said = []
     for name, journey in books.items():
         if journey.state == "failed":
@@ -139,6 +139,9 @@ def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
             said.append(f"{name}: {imbalance}")
         if journey.undelivered:
             said.append(f"{name}: {journey.undelivered} events undelivered")
-        if journey.refused:
-            said.append(f"{name}: {journey.refused} events refused by Segment")
     return tuple(said)
+
+
+def refusals(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
+    """Say what Segment would not take by itself, which it would not take another time either."""
+    return tuple(f"{name}: {one.refused} events refused by Segment" for name, one in books.items() if one.refused)

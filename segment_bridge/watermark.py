@@ -1,15 +1,21 @@
 """Up to when scheduled runs have succeeded: what a run after an outage reaches back to.
 
-A window counts as covered only once the books of its run are closed. The mark lies in staging, beside the runs, so
-that it is the same for every worker; scheduled runs follow one another, so that no two write it at once.
+A window counts as covered only once the books of its run are closed; what lies before the first run counts as covered
+once that has begun. The mark lies in staging, beside the runs, so that it is the same for every worker; scheduled runs
+follow one another, so that no two write it at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from segment_bridge import layout
+from segment_bridge.errors import FatalError
+from segment_bridge.plan import Plan
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -18,15 +24,29 @@ _FILE = "covered.json"
 
 
 class Covered(msgspec.Struct, frozen=True):
-    """The end of the last successful scheduled run's window, and that run."""
+    """The end of the last successful scheduled run's window, and that run; none where there was none yet."""
 
     end: datetime
     run: str
 
 
 def read(root: Staging) -> datetime | None:
-    """Return up to when the records are covered; None before the first success."""
+    """Return up to when the records are covered; None before the first run."""
     return root.read_json(_FILE, Covered).end if root.exists(_FILE) else None
+
+
+def read_for(root: Staging, key: str) -> datetime | None:
+    """Return the same as it was when a run began: whatever has succeeded since, it searches its own hours again."""
+    run = layout.run_of(root, key)
+    with contextlib.suppress(FatalError):
+        return run.read_json(layout.PLAN, Plan).covered
+    return read(root)
+
+
+def start(root: Staging, end: datetime) -> None:
+    """Let everything before count as covered, if there is no mark yet."""
+    if not root.exists(_FILE):
+        root.write_json(_FILE, Covered(end, ""))
 
 
 def advance(root: Staging, end: datetime, run: str) -> None:

@@ -91,6 +91,7 @@ def decide(
     span: tuple[str, str] = ("", ""),
     look_back: timedelta | None = None,
     reach: timedelta = REACH,
+    recognized: timedelta | None = None,
 ) -> Decision:
     """Decide which window a run covers.
 
@@ -98,6 +99,10 @@ def decide(
     is the end of the last successful scheduled run's window. ``span`` is what the form of a manual run says, as
     texts, empty where it says nothing. ``look_back`` is :data:`LOOK_BACK` by default, and for a backfill
     :data:`PERIOD`; no scheduled run reaches back farther than ``reach``, unless its look-back does.
+
+    Where scheduled runs are missing, the window is that of all of them together: what reached Splunk late is looked
+    for as long as without them missing. It begins where nothing is covered, and no earlier, if it would be longer
+    than ``recognized``, as long as repeats do not count; None is for ever.
 
     Raises :class:`ConfigurationError` for a span with one end, or that is in the future or too long.
     """
@@ -109,12 +114,14 @@ def decide(
         # To the full hour, so that two clicks ask for the same window.
         due = due.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = due - (look_back or LOOK_BACK)
-    if kind is Kind.MANUAL or covered is None or covered >= start:
+    if kind is Kind.MANUAL or covered is None:
         return Decision(Window(start, due))
+    first_missing = covered + PERIOD - (due - start)
+    if recognized is not None and due - first_missing > recognized:
+        first_missing = covered
     farthest = min(start, due - reach)
-    if covered >= farthest:
-        return Decision(Window(covered, due))
-    return Decision(Window(farthest, due), hole=Window(covered, farthest))
+    window = Window(max(farthest, min(start, first_missing, covered)), due)
+    return Decision(window, hole=Window(covered, farthest) if covered < farthest else None)
 
 
 def _possible(window: Window, due: datetime) -> Window:

@@ -19,8 +19,9 @@ Segment. What was delivered before, Segment recognizes by its messageId.
 
 * **A red run** has left something behind, and `close` says what. The next run reaches back to the last success, so
   that nothing is lost while runs succeed again within the reach (7 days by default).
-* **Clearing a failed task** is always safe: each task replaces what it staged before, and delivers only what is not
-  delivered yet. Clear it *with its downstream tasks*, so that the books are counted again.
+* **Clearing a failed task** loses nothing: each task replaces what it staged before, and delivers only what its run
+  has not delivered yet. Clear it *with its downstream tasks*, so that the books are counted again. After a day, though,
+  Segment would count twice what a later run has delivered: trigger `segment_bridge_redrive` instead, which looks there.
 * **A hole** (hours that no run has covered) is filled by a backfill over it: each run covers its own hour.
 * **By hand**: *Trigger* opens a form; a dry run shows what would be sent.
 """
@@ -75,7 +76,11 @@ DOUBT_SILENCE = """
 Where no journey found anything, asks Splunk whether the window holds any audit record at all. If it holds none, the
 source is silent: `close` fails, and somebody is told.
 
-**Fails** as `search` does. It is skipped over where a journey failed.
+A source that is found silent stays so until it was searched again: once it is repaired, clear `search` with its
+downstream tasks.
+
+**Fails** as `search` does, and `close` with it: nobody knows then whether the run has found all there was. It does
+nothing where a journey failed.
 """
 
 CONVERT = """

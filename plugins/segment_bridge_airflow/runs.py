@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from airflow.sdk import ObjectStoragePath
 
 from segment_bridge import catalog, layout, watermark
+from segment_bridge.closing import DEDUPLICATION
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.plan import Plan, Resend
 from segment_bridge.staging import Staging
@@ -64,21 +65,25 @@ def plan_of(context: Context) -> Plan:
     due = run.run_after if any(span) else context.get("data_interval_end") or run.run_after
     asked = form.get("look_back_hours")
     look_back = timedelta(hours=asked) if asked else None
+    resend = Resend(form.get("resend") or settings.resend)
+    covered = watermark.read_for(root_of(settings), key_of(context)) if kind is Kind.SCHEDULED else None
     decision = decide(
         kind,
         due,
-        covered=watermark.read(root_of(settings)) if kind is Kind.SCHEDULED else None,
+        covered=covered,
         span=span,
         look_back=look_back if kind is Kind.BACKFILL else look_back or settings.look_back,
         reach=settings.reach,
+        recognized=DEDUPLICATION if resend is Resend.ALWAYS else None,
     )
     return Plan.following(
         decision,
         kind=kind,
+        covered=covered,
         journeys=tuple(journey.name for journey in catalog.find(form.get("journeys") or ())),
         dry_run=bool(form.get("dry_run")),
         message_id_prefix=settings.message_id_prefix,
-        resend=Resend(form.get("resend") or settings.resend),
+        resend=resend,
         search_mode=settings.search_mode,
         identity=settings.identity,
         least_coverage=settings.least_coverage,

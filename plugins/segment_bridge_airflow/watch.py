@@ -9,7 +9,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from segment_bridge.window import PERIOD, REACH, format_time
+from segment_bridge.window import PERIOD, format_time
+from segment_bridge_airflow import settings
 from segment_bridge_airflow.alerts import Alert, send, send_async
 
 if TYPE_CHECKING:
@@ -41,11 +42,12 @@ def failed(context: Context) -> None:
     if run.run_type != "scheduled" or run.logical_date is None or 1 + _failures_before(context) != TOO_MANY:
         return
     first = run.logical_date - (TOO_MANY - 1) * PERIOD
-    lost = first - PERIOD + REACH
+    reach = settings.read().reach
+    lost = first - PERIOD + reach
     body = (
-        f"{TOO_MANY} scheduled runs have failed in a row, the first of them that of {format_time(first)}. Nothing is "
-        f"lost yet: the next one that succeeds reaches back to the last success, but at most {REACH.days} days. "
-        f"If none succeeds before {format_time(lost)}, or Splunk keeps its records for less, events are lost. {_DO}"
+        f"{TOO_MANY} scheduled runs have failed in a row, the first of them that of {format_time(first)}. The next one "
+        f"that succeeds reaches back to what was covered last, but at most {reach / timedelta(days=1):g} days. If none "
+        f"succeeds before {format_time(lost)}, or Splunk keeps its records for less, events are lost. {_DO}"
     )
     send(Alert(f"segment-bridge: {TOO_MANY} runs have failed in a row", body))
 
@@ -57,7 +59,10 @@ def succeeded(context: Context) -> None:
         return
     failures = _failures_before(context)
     if failures >= TOO_MANY:
-        body = f"After {failures} failed runs in a row, {run.run_id} has succeeded and covered what they left behind."
+        body = (
+            f"After {failures} failed runs in a row, {run.run_id} has succeeded. It reached back to what was covered "
+            "last; hours that no run has covered would be named in the reports of those that failed."
+        )
         send(Alert("segment-bridge: runs succeed again", body, cleared=True))
     elif run.logical_date and _now(run) - run.logical_date > LATE:
         send(Alert(f"segment-bridge: {run.run_id} has succeeded", "It was late.", cleared=True))

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from segment_bridge import closing, housekeeping, layout, line, watermark
-from segment_bridge.errors import FatalError, UnbalancedBooks
+from segment_bridge.errors import ConfigurationError, FatalError, UnbalancedBooks
 from segment_bridge.plan import Plan, Span
 from segment_bridge.report import MapBooks
+from segment_bridge.runs import find
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind
 from tests.unit.leftovers import JOURNEY, NOON, always, result, stage
@@ -51,6 +53,7 @@ def test_a_step_that_has_left_nothing_is_a_problem_even_where_nothing_was_found(
     root: Staging, damage: str, told: str
 ) -> None:
     run = stage(root, "one", [], closed=False)
+    run.folder.write_json(layout.SILENCE, document=False)
     run.folder.remove(damage)
     report = closing.close(run.folder, "one")
     assert report.problems == (told,)
@@ -76,6 +79,21 @@ def test_a_hole_is_a_problem_with_its_name(root: Staging) -> None:
     hole = "[2026-01-04T16:00:00Z, 2026-01-05T08:00:00Z)"
     told = f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records"
     assert (report.problems, report.alarms) == ((told,), (told,))
+    assert closing.covers(report)
+
+
+def test_nothing_found_is_no_success_before_the_source_is_known_to_speak(root: Staging) -> None:
+    run = stage(root, "one", [])
+    report = closing.close(run.folder, "one")
+    told = "no journey found anything, and nothing says whether there was anything to be found"
+    assert (report.problems, report.alarms) == ((told,), (told,))
+    assert not closing.covers(report)
+
+
+def test_a_refused_event_is_a_problem_that_no_later_run_would_make_good(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(400))
+    report = closing.close(run.folder, "one")
+    assert report.problems == (f"{JOURNEY}: 1 events refused by Segment",)
     assert closing.covers(report)
 
 
@@ -136,6 +154,36 @@ class TestWatermark:
     @pytest.mark.parametrize("plan", [{"kind": Kind.MANUAL}, {"kind": Kind.BACKFILL}])
     def test_other_runs_cover_nothing(self, root: Staging, plan: dict[str, object]) -> None:
         self.close(root, "one", **plan)
+        assert watermark.read(root) is None
+
+    def test_a_run_begins_again_with_the_mark_that_it_began_with(self, root: Staging) -> None:
+        assert watermark.read_for(root, "one") is None
+        watermark.advance(root, NOON - 9 * HOUR, "before")
+        assert watermark.read_for(root, "one") == NOON - 9 * HOUR
+        self.close(root, "one", kind=Kind.SCHEDULED, covered=NOON - 9 * HOUR)
+        assert watermark.read(root) == NOON
+        assert watermark.read_for(root, "one") == NOON - 9 * HOUR
+        assert watermark.read_for(root, "two") == NOON
+
+    def test_a_plan_that_is_damaged_tells_of_no_mark(self, root: Staging) -> None:
+        watermark.advance(root, NOON, "before")
+        with layout.run_of(root, "one").write(layout.PLAN) as file:
+            file.write(b"{")
+        assert watermark.read_for(root, "one") == NOON
+
+    def test_the_first_run_begins_the_mark_so_that_the_next_one_reaches_back_if_it_fails(self, root: Staging) -> None:
+        plan = Plan(span=Span(NOON - 4 * HOUR, NOON), journeys=(JOURNEY,), kind=Kind.SCHEDULED)
+        for _ in range(2):
+            line.begin(layout.run_of(root, "one"), plan)
+            assert watermark.read(root) == NOON - HOUR
+        later = msgspec.structs.replace(plan, span=Span(NOON - 4 * HOUR, NOON + 9 * HOUR))
+        line.begin(layout.run_of(root, "two"), later)
+        assert watermark.read(root) == NOON - HOUR
+
+    @pytest.mark.parametrize("kind", [Kind.MANUAL, Kind.BACKFILL])
+    def test_other_runs_begin_no_mark(self, root: Staging, kind: Kind) -> None:
+        plan = Plan(span=Span(NOON - 4 * HOUR, NOON), journeys=(JOURNEY,), kind=kind)
+        line.begin(layout.run_of(root, "one"), plan)
         assert watermark.read(root) is None
 
     def test_a_failed_run_covers_nothing(self, root: Staging) -> None:
@@ -206,6 +254,35 @@ class TestHousekeeping:
         assert self.expire(root, but="mine") == 0
         assert mine.names() == before
         assert root.folder("runs").exists("stray/notes.txt")
+
+    def test_half_written_files_of_an_old_run_go_too(self, root: Staging, tmp_path: Path) -> None:
+        old = self.begin(root, "old", timedelta(days=8), closed=True)
+        part = tmp_path / "runs" / "old" / "results" / ".half.part"
+        part.write_bytes(b"personal data")
+        self.expire(root)
+        assert (old.names(), part.exists()) == ([layout.REPORT], False)
+
+    def test_a_run_that_nobody_may_read_stays_and_is_told(
+        self, root: Staging, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        strange = self.begin(root, "strange", timedelta(days=8), closed=False)
+        old = self.begin(root, "zold", timedelta(days=8), closed=True)
+        plan = f"{strange.root}/{layout.PLAN}"
+        opened = LocalFileSystem.open
+
+        def refuse(self: LocalFileSystem, path: str, *given: object, **named: object) -> object:
+            if path == plan:
+                raise PermissionError(13, "Permission denied")
+            return opened(self, path, *given, **named)
+
+        monkeypatch.setattr(LocalFileSystem, "open", refuse)
+        assert self.expire(root) == 1
+        assert (strange.exists(layout.PLAN), old.names()) == (True, [layout.REPORT])
+        told = f"staging refuses {plan}: let this user read it"
+        assert caplog.messages == [f"a run stays, whatever its age: {told}"]
+        with pytest.raises(ConfigurationError) as caught:
+            find(root)
+        assert str(caught.value) == told
 
     def test_nothing_at_all(self, root: Staging) -> None:
         assert self.expire(root) == 0

@@ -175,14 +175,25 @@ class TestDecide:
         assert decide(Kind.SCHEDULED, NOON) == Decision(Window(EIGHT, NOON))
         assert decide(Kind.SCHEDULED, NOON, look_back=hours(1)) == Decision(Window(NOON - hours(1), NOON))
 
-    @pytest.mark.parametrize("covered", [NOON, NOON - hours(1), EIGHT])
-    def test_a_success_within_the_look_back_changes_nothing(self, covered: datetime) -> None:
+    @pytest.mark.parametrize("covered", [NOON + hours(1), NOON, NOON - hours(1)])
+    def test_where_no_run_is_missing_nothing_changes(self, covered: datetime) -> None:
         assert decide(Kind.SCHEDULED, NOON, covered=covered) == Decision(Window(EIGHT, NOON))
 
-    @pytest.mark.parametrize("ago", [4.5, 9, 100, 7 * 24])
-    def test_after_an_outage_it_reaches_back_to_the_last_success(self, ago: float) -> None:
-        covered = NOON - hours(ago)
-        assert decide(Kind.SCHEDULED, NOON, covered=covered) == Decision(Window(covered, NOON))
+    @pytest.mark.parametrize("missing", [1, 3, 8.5, 100, 7 * 24 - 4])
+    def test_it_searches_what_all_that_are_missing_would_have_searched(self, missing: float) -> None:
+        first = Window(EIGHT - hours(missing), NOON - hours(missing))
+        found = decide(Kind.SCHEDULED, NOON, covered=first.end - hours(1))
+        assert found == Decision(Window(first.start, NOON))
+
+    @pytest.mark.parametrize(("missing", "start"), [(20, -24), (20.5, -21.5), (100, -101)])
+    def test_it_repeats_nothing_that_segment_would_count_again(self, missing: float, start: float) -> None:
+        covered = NOON - hours(missing + 1)
+        found = decide(Kind.SCHEDULED, NOON, covered=covered, recognized=hours(24))
+        assert found == Decision(Window(NOON + hours(start), NOON))
+
+    def test_a_look_back_of_less_than_an_hour_leaves_no_gap(self) -> None:
+        found = decide(Kind.SCHEDULED, NOON, covered=NOON - hours(3), look_back=hours(0.5))
+        assert found == Decision(Window(NOON - hours(3), NOON))
 
     def test_beyond_the_bound_there_is_a_hole_with_a_name(self) -> None:
         covered, farthest = NOON - hours(200), NOON - hours(7 * 24)
@@ -193,12 +204,19 @@ class TestDecide:
         found = decide(Kind.SCHEDULED, NOON, covered=NOON - hours(10), look_back=hours(8), reach=hours(6))
         assert found == Decision(Window(NOON - hours(8), NOON), hole=Window(NOON - hours(10), NOON - hours(8)))
 
-    @given(st.integers(0, 400), st.integers(1, 12), st.integers(1, 300))
+    @given(st.integers(0, 400), st.integers(1, 12), st.integers(1, 300), st.none() | st.integers(1, 400))
     def test_nothing_lies_between_what_is_covered_the_hole_and_the_window(
-        self, ago: int, look_back: int, reach: int
+        self, ago: int, look_back: int, reach: int, recognized: int | None
     ) -> None:
         covered = NOON - hours(ago)
-        found = decide(Kind.SCHEDULED, NOON, covered=covered, look_back=hours(look_back), reach=hours(reach))
+        found = decide(
+            Kind.SCHEDULED,
+            NOON,
+            covered=covered,
+            look_back=hours(look_back),
+            reach=hours(reach),
+            recognized=None if recognized is None else hours(recognized),
+        )
         assert found.window.end == NOON
         assert found.window.start <= NOON - hours(look_back)
         if found.hole is None:

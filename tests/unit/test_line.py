@@ -1,0 +1,84 @@
+"""What the tasks of a run make of what earlier tries have staged, over stand-ins."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.serve import serving
+from sandbox.splunk import AuditLog, create_app
+from segment_bridge import catalog, layout, line
+from segment_bridge.errors import FatalError, RetryableError
+from segment_bridge.settings import SplunkSettings
+from segment_bridge.splunk import Splunk
+from segment_bridge.staging import Staging
+from tests.unit.leftovers import JOURNEY, always, result, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOISE = {"auditID": "noise", "verb": "get", "requestReceivedTimestamp": "2026-01-05T10:00:00.000000Z"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Staging:
+    return Staging.at(str(tmp_path / "staging"))
+
+
+class TestSilence:
+    """A source that had nothing, and then has something again."""
+
+    @pytest.fixture
+    def dead(self) -> Iterator[Splunk]:
+        with serving(create_app(AuditLog(()))) as url, connected(url) as splunk:
+            yield splunk
+
+    @pytest.fixture
+    def alive(self, tmp_path: Path) -> Iterator[Splunk]:
+        log = tmp_path / "audit.log"
+        log.write_text(json.dumps(NOISE))
+        with serving(create_app(AuditLog.from_files([log]))) as url, connected(url) as splunk:
+            yield splunk
+
+    def silence(self, run: Staging, splunk: Splunk) -> bool | None:
+        line.doubt_silence(run, index="audit", splunk=splunk)
+        return run.read_json(layout.SILENCE, bool) if run.exists(layout.SILENCE) else None
+
+    def test_answers_of_a_silent_source_stay_doubtful_until_it_is_searched_again(
+        self, root: Staging, dead: Splunk, alive: Splunk
+    ) -> None:
+        run = stage(root, "one", []).folder
+        (search,) = catalog.find((JOURNEY,))
+        assert self.silence(run, dead) is True
+        assert self.silence(run, alive) is True
+        line.search(run, search, index="audit", splunk=alive)
+        assert not run.exists(layout.SILENCE)
+        assert self.silence(run, alive) is False
+        assert self.silence(run, dead) is True
+
+    def test_where_something_was_found_nothing_is_doubted(self, root: Staging, dead: Splunk) -> None:
+        run = stage(root, "one", [result("a")]).folder
+        assert self.silence(run, dead) is None
+
+
+def connected(url: str) -> Splunk:
+    return Splunk(SplunkSettings(url=url, username="admin", password="changeme"))
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (422, FatalError, "Segment answered 422 Unprocessable Entity: the request itself is not acceptable"),
+        (503, RetryableError, "Segment answered 503 Service Unavailable: try again later; given up after request 3"),
+    ],
+)
+def test_what_would_be_answered_the_same_is_not_tried_again(
+    root: Staging, status: int, error: type[Exception], told: str
+) -> None:
+    run = stage(root, "one", [result("a")]).folder
+    with pytest.raises(error) as caught:
+        line.deliver_all(run, [layout.batch(JOURNEY, 1)], always(status).segment())
+    assert str(caught.value) == f"1 events are undelivered, and kept in staging ({told})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError, ErrorType
@@ -30,7 +30,7 @@ class Comms:
     """Takes the place of the API server at the other end of a task's line to it."""
 
     def __init__(self, variable: object, keys: object) -> None:
-        self.answers = {GetVariable: variable, GetVariableKeys: keys}
+        self.answers: dict[Any, object] = {GetVariable: variable, GetVariableKeys: keys}
 
     def send(self, asked: object) -> object:
         return self.answers.get(type(asked))

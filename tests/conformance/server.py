@@ -120,9 +120,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - as the server has it
 
     def _reply(self, reply: Reply) -> None:
-        self.send_response(reply.status)
+        now = _now()
+        self.send_response_only(reply.status)
+        self.send_header("Date", formatdate(now, usegmt=True))
+        date = formatdate(now + 120, usegmt=True)
         for name, value in reply.headers.items():
-            self.send_header(name, value.format(port=self.scripted.port, date=_ahead() if "{date}" in value else ""))
+            self.send_header(name, value.format(port=self.scripted.port, date=date))
         empty = reply.status in {204, 304}
         if not empty:
             self.send_header("Content-Length", "2")
@@ -134,12 +137,11 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def _ahead() -> str:
-    """Return a date that is 119 to 120 s ahead; dates have whole seconds, the end of which it avoids."""
-    now = time.time()
-    if now % 1 > 0.8:
+def _now() -> int:
+    """Return the time in whole seconds, as dates have it; the end of one it avoids."""
+    if time.time() % 1 > 0.8:
         time.sleep(0.3)
-    return formatdate(int(time.time()) + 120, usegmt=True)
+    return int(time.time())
 
 
 class _Listener(ThreadingHTTPServer):

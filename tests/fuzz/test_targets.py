@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from segment_bridge import convert
@@ -23,6 +25,7 @@ def test_what_always_holds(name: str, data: bytes) -> None:
     TARGETS[name](data)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="decoding goes as deep from any calls since Python 3.12")
 def test_an_event_that_is_nested_too_deeply_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convert, "MAX_DEPTH", 10_000)
     noticed = 0

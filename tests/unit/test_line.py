@@ -71,7 +71,7 @@ def connected(url: str) -> Splunk:
 @pytest.mark.parametrize(
     ("status", "error", "told"),
     [
-        (422, FatalError, "Segment answered 422 Unprocessable Entity: the request itself is not acceptable"),
+        (402, FatalError, "Segment answered 402 Payment Required: the request itself is not acceptable"),
         (503, RetryableError, "Segment answered 503 Service Unavailable: try again later; given up after request 3"),
     ],
 )

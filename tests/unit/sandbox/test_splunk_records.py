@@ -49,7 +49,7 @@ def test_newest_first_and_those_of_one_instant_in_the_order_of_the_files(tmp_pat
         f'{{"requestReceivedTimestamp":"{STAMP}","x":{{"y":tru}}}}',
         f'{{"requestReceivedTimestamp":"{STAMP}","x":"\\ud800"}}',
         f'{{"requestReceivedTimestamp":"{STAMP}"}} trailing',
-        f'{{"requestReceivedTimestamp":"{STAMP}","x":{"[" * 5000}{"]" * 5000}}}',
+        f'{{"requestReceivedTimestamp":"{STAMP}","x":{"[" * 100_000}{"]" * 100_000}}}',
     ],
     ids=range(10),
 )

@@ -100,7 +100,7 @@ def _enter(summary: Summary, outcome: Outcome) -> None:
 
 
 def _acceptable(lines: Iterable[bytes], summary: Summary) -> Iterator[bytes]:
-    """Let pass what Segment could take, and count the rest: it would answer 200 and drop it."""
+    """Let pass objects that are no larger than Segment takes, and count the rest: it would answer 200 and drop it."""
     for line in lines:
         event = line.strip()
         if not event:

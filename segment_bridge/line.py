@@ -23,6 +23,7 @@ from segment_bridge.window import PERIOD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from segment_bridge.events import Rejection
     from segment_bridge.ledger import Ledger
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from segment_bridge.segment import Outcome, Segment
     from segment_bridge.splunk import Splunk
     from segment_bridge.staging import Staging
+
+
+def covered_before(root: Staging, key: str) -> datetime | None:
+    """Return up to when scheduled runs had succeeded when this one began for the first time.
+
+    Whatever has succeeded since, a run that begins again searches its own hours.
+    """
+    with contextlib.suppress(FatalError):
+        return plan_of(layout.run_of(root, key)).covered
+    return watermark.read(root)
 
 
 def begin(run: Staging, plan: Plan) -> None:

@@ -7,15 +7,10 @@ follow one another, so that no two write it at once.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-
-from segment_bridge import layout
-from segment_bridge.errors import FatalError
-from segment_bridge.plan import Plan
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -33,14 +28,6 @@ class Covered(msgspec.Struct, frozen=True):
 def read(root: Staging) -> datetime | None:
     """Return up to when the records are covered; None before the first run."""
     return root.read_json(_FILE, Covered).end if root.exists(_FILE) else None
-
-
-def read_for(root: Staging, key: str) -> datetime | None:
-    """Return the same as it was when a run began: whatever has succeeded since, it searches its own hours again."""
-    run = layout.run_of(root, key)
-    with contextlib.suppress(FatalError):
-        return run.read_json(layout.PLAN, Plan).covered
-    return read(root)
 
 
 def start(root: Staging, end: datetime) -> None:

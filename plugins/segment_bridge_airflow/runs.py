@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import ObjectStoragePath
 
-from segment_bridge import catalog, layout, watermark
+from segment_bridge import catalog, layout, line
 from segment_bridge.closing import DEDUPLICATION
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.plan import Plan, Resend
@@ -66,7 +66,7 @@ def plan_of(context: Context) -> Plan:
     asked = form.get("look_back_hours")
     look_back = timedelta(hours=asked) if asked else None
     resend = Resend(form.get("resend") or settings.resend)
-    covered = watermark.read_for(root_of(settings), key_of(context)) if kind is Kind.SCHEDULED else None
+    covered = line.covered_before(root_of(settings), key_of(context)) if kind is Kind.SCHEDULED else None
     decision = decide(
         kind,
         due,

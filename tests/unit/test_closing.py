@@ -157,19 +157,19 @@ class TestWatermark:
         assert watermark.read(root) is None
 
     def test_a_run_begins_again_with_the_mark_that_it_began_with(self, root: Staging) -> None:
-        assert watermark.read_for(root, "one") is None
+        assert line.covered_before(root, "one") is None
         watermark.advance(root, NOON - 9 * HOUR, "before")
-        assert watermark.read_for(root, "one") == NOON - 9 * HOUR
+        assert line.covered_before(root, "one") == NOON - 9 * HOUR
         self.close(root, "one", kind=Kind.SCHEDULED, covered=NOON - 9 * HOUR)
         assert watermark.read(root) == NOON
-        assert watermark.read_for(root, "one") == NOON - 9 * HOUR
-        assert watermark.read_for(root, "two") == NOON
+        assert line.covered_before(root, "one") == NOON - 9 * HOUR
+        assert line.covered_before(root, "two") == NOON
 
     def test_a_plan_that_is_damaged_tells_of_no_mark(self, root: Staging) -> None:
         watermark.advance(root, NOON, "before")
         with layout.run_of(root, "one").write(layout.PLAN) as file:
             file.write(b"{")
-        assert watermark.read_for(root, "one") == NOON
+        assert line.covered_before(root, "one") == NOON
 
     def test_the_first_run_begins_the_mark_so_that_the_next_one_reaches_back_if_it_fails(self, root: Staging) -> None:
         plan = Plan(span=Span(NOON - 4 * HOUR, NOON), journeys=(JOURNEY,), kind=Kind.SCHEDULED)

@@ -80,8 +80,8 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 def read() -> BridgeSettings:
     """Read the Variable; raises :class:`ConfigurationError` that says which part of it is wrong.
 
-    Raises :class:`RetryableError` where it cannot be read: Airflow takes one that the API server or a secrets backend
-    has not given for one that is not set, and defaults in its place would go unnoticed.
+    Raises :class:`RetryableError` where Airflow has it but cannot give it: that reads as one that is not set, and
+    defaults in its place would go unnoticed.
     """
     text = Variable.get(VARIABLE, default=None)
     if text is None:

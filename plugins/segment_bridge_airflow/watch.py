@@ -9,7 +9,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from segment_bridge.window import PERIOD, format_time
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from segment_bridge.errors import BridgeError
+from segment_bridge.window import PERIOD, REACH, format_time
 from segment_bridge_airflow import settings
 from segment_bridge_airflow.alerts import Alert, send, send_async
 
@@ -42,7 +45,7 @@ def failed(context: Context) -> None:
     if run.run_type != "scheduled" or run.logical_date is None or 1 + _failures_before(context) != TOO_MANY:
         return
     first = run.logical_date - (TOO_MANY - 1) * PERIOD
-    reach = settings.read().reach
+    reach = _reach()
     lost = first - PERIOD + reach
     body = (
         f"{TOO_MANY} scheduled runs have failed in a row, the first of them that of {format_time(first)}. The next one "
@@ -66,6 +69,14 @@ def succeeded(context: Context) -> None:
         send(Alert("segment-bridge: runs succeed again", body, cleared=True))
     elif run.logical_date and _now(run) - run.logical_date > LATE:
         send(Alert(f"segment-bridge: {run.run_id} has succeeded", "It was late.", cleared=True))
+
+
+def _reach() -> timedelta:
+    """Return how far back runs reach, as far as is known: wrong settings may be why they fail."""
+    try:
+        return settings.read().reach
+    except (BridgeError, AirflowRuntimeError):
+        return REACH
 
 
 def _failures_before(context: Context) -> int:

@@ -6,7 +6,9 @@ import asyncio
 import json
 import ssl
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from starlette.responses import Response
 from sandbox import kubernetes
 from sandbox.deployment import environment
 from sandbox.serve import serving
+from segment_bridge_airflow import watch
 from segment_bridge_airflow.alerts import Alert, AlertFailedError, send, send_async
 
 if TYPE_CHECKING:
@@ -181,3 +184,17 @@ def test_clusters_that_are_down_leave_their_last_good_maps_and_somebody_is_told(
         f"0 found = {ends}; 0 batches",
         *(f"warning: {alarm}" for alarm in alarms),
     ]
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(("settings", "days"), [('{"reach_days": 2}', 2), ('{"no_such_member": 1}', 7), ("{", 7)])
+def test_settings_that_are_wrong_keep_nobody_from_being_told_that_runs_fail(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, settings: str, days: int
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_SEGMENT_BRIDGE", settings)
+    monkeypatch.setattr(watch, "_failures_before", lambda _: watch.TOO_MANY - 1)
+    run = SimpleNamespace(run_type="scheduled", logical_date=datetime(2026, 1, 5, 12, tzinfo=UTC))
+    watch.failed({"dag_run": run})  # type: ignore[typeddict-item] # all that it looks at
+    ((title, _, text),) = mailbox.texts()
+    assert title == "segment-bridge: 5 runs have failed in a row"
+    assert f"at most {days} days. If none succeeds before 2026-01-{5 + days:02}T07:00:00Z" in " ".join(text.split())

@@ -194,7 +194,7 @@ def test_settings_that_are_wrong_keep_nobody_from_being_told_that_runs_fail(
     monkeypatch.setenv("AIRFLOW_VAR_SEGMENT_BRIDGE", settings)
     monkeypatch.setattr(watch, "_failures_before", lambda _: watch.TOO_MANY - 1)
     run = SimpleNamespace(run_type="scheduled", logical_date=datetime(2026, 1, 5, 12, tzinfo=UTC))
-    watch.failed({"dag_run": run})  # type: ignore[typeddict-item] # all that it looks at
+    watch.failed({"dag_run": run})
     ((title, _, text),) = mailbox.texts()
     assert title == "segment-bridge: 5 runs have failed in a row"
     assert f"at most {days} days. If none succeeds before 2026-01-{5 + days:02}T07:00:00Z" in " ".join(text.split())

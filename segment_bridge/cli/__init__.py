@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 something was not delivered, an answer was incomplete or t
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -63,6 +64,9 @@ def main(ctx: click.Context, *, verbose: bool) -> None:
     the environment; secrets from the environment alone: SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD;
     SEGMENT_WRITE_KEY.
     """
+    if not gc.isenabled():  # What has been imported stays: nobody looks for garbage there, at the end neither.
+        gc.freeze()
+        gc.enable()
     if ctx.invoked_subcommand in _SILENT:
         return
     import logging  # noqa: PLC0415 - start-up

@@ -19,7 +19,7 @@ def segment_bridge(*arguments: str, given: bytes = b"", **settings: str) -> byte
     foreign = ("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     done = subprocess.run(  # noqa: S603 - our own command line
-        [sys.executable, "-m", "segment_bridge.cli", *arguments],
+        [sys.executable, "-m", "segment_bridge", *arguments],
         input=given,
         capture_output=True,
         env=environment | settings,

@@ -221,3 +221,10 @@ def test_what_asks_nobody_imports_no_client(argv: list[str]) -> None:
     code = f"{command}; print(sorted({{name.split('.')[0] for name in sys.modules}} & {clients}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603 - our own
     assert done.stdout.splitlines()[-1] == b"[]"
+
+
+def test_garbage_is_looked_for_while_a_command_runs_but_not_among_the_imports() -> None:
+    command = "import gc; from segment_bridge.__main__ import main; main(['journeys'], standalone_mode=False)"
+    code = f"{command}; print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603 - our own
+    assert done.stdout.splitlines()[-1] == b"True True"

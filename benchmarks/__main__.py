@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from benchmarks import convert, dag, export, maps, scans, startup, tables, upload
 from benchmarks.inputs import FOLDER
+from segment_bridge import __file__ as package
 
 _BENCHMARKS = {
     "convert": convert.benchmark,
@@ -39,6 +41,8 @@ def main(
     markdown: Path | None,
 ) -> None:
     """Measure, print the tables, and keep the figures; without a NAME all benchmarks run."""
+    # As pip leaves what it installs; where Python may not write it, each start would compile the sources anew.
+    compileall.compile_dir(Path(package).parent, quiet=1)
     on = tables.machine(rounds)
     measured = [_BENCHMARKS[name](rounds, largest, without) for name in names or _BENCHMARKS]
     tables.show(measured, Console())

@@ -88,7 +88,8 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
         if type(stamp) is not _Stamp:
             yield Rejection(stamp, line)
             continue
-        name = _name(result.event, result.event_subject, result.event_verb)
+        event = result.event
+        name = _named(event) if event else _derived(result.event_subject, result.event_verb)
         if not name:
             yield Rejection(Reason.MISSING_EVENT, line)
             continue
@@ -162,10 +163,15 @@ def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
 
 
 @lru_cache(maxsize=1_024)
-def _name(event: str | None, subject: str | None, verb: str | None) -> bytes | None:
+def _named(event: str) -> bytes:
     """Print the name of an event, and what leads from there to its properties."""
-    name = event or (event_name(subject, verb) if subject and verb else None)
-    return b'%s,"properties":{' % _encode(name) if name else None
+    return b'%s,"properties":{' % _encode(event)
+
+
+@lru_cache(maxsize=1_024)
+def _derived(subject: str | None, verb: str | None) -> bytes | None:
+    """Print the same where the name is made of a subject and a verb."""
+    return _named(event_name(subject, verb)) if subject and verb else None
 
 
 def _printed(data: bytes, stamp: _Stamp) -> bytes:

@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from segment_bridge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: How far a scheduled run reaches back from the end of its data interval.
 LOOK_BACK = timedelta(hours=4)
@@ -62,6 +66,14 @@ class Window:
     def overlaps(self, other: Window) -> bool:
         """Say whether some record could lie in both."""
         return self.start < other.end and other.start < self.end
+
+    def parts(self, longest: timedelta) -> Iterator[Window]:
+        """Cut it into windows of ``longest``, the latest first; the earliest may be shorter."""
+        end = self.end
+        while end > self.start:
+            start = max(self.start, end - longest)
+            yield Window(start, end)
+            end = start
 
     def __str__(self) -> str:
         return f"[{format_time(self.start)}, {format_time(self.end)})"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from segment_bridge.errors import FatalError
 from segment_bridge.splunk import session
 from segment_bridge.splunk.stream import read_results
+from segment_bridge.window import LOOK_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +49,18 @@ class Splunk:
     def search(self, spl: str, window: Window) -> Iterator[bytes]:
         """Run a search, which begins with ``search `` or ``|``, and yield the lines of its final result as they come.
 
-        A line is that of a row, or the only one of an empty result, without its line end. What was yielded
-        counts only once the iterator has ended normally. Raises :class:`IncompleteAnswer` where the answer is not
-        provably complete, :class:`RetryableError` where there is none, :class:`FatalError` for a search that Splunk
-        refuses, and :class:`ConfigurationError` for addresses, credentials, rights and certificates.
+        A window that is longer than those of ordinary runs is searched part by part, the latest first: a role's limits
+        let pass what it is used to, and would end a search over days early whenever it is made. The lines are those of
+        one answer after the other; each is that of a row, or the only one of an empty result, without its line end.
+        What was yielded counts only once the iterator has ended normally. Raises :class:`IncompleteAnswer` where an
+        answer is not provably complete, :class:`RetryableError` where there is none, :class:`FatalError` for a search
+        that Splunk refuses, and :class:`ConfigurationError` for addresses, credentials, rights and certificates.
         """
         if not spl.startswith(("search ", "|")):
             raise FatalError("a search has to begin with 'search ' or '|'")
-        with contextlib.closing(self._export(spl, window)) as body:
-            yield from read_results(body)
+        for part in window.parts(LOOK_BACK):
+            with contextlib.closing(self._export(spl, part)) as body:
+                yield from read_results(body)
 
     def _export(self, spl: str, window: Window) -> Body:
         with session.understood():

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPL = 'search index="federated:audit" "a.b"="x + y & 50% = \\"ü\\" ; ? # *" | where like(m, "%\n") | fields - _*'
-WINDOW = Window.parse("2026-01-31T08:00:00Z", "2026-01-31T12:00:00.250001Z")
+WINDOW = Window.parse("2026-01-31T08:30:00Z", "2026-01-31T12:00:00.250001Z")
 ROWS = [
     b'{"preview":false,"offset":0,"result":{"messageId":"1","userId":"alice"}}',
     b'{"preview":false,"offset":1,"lastrow":true,"result":{"messageId":"2","userId":"bob"}}',
 ]
+EMPTY = b'{"preview":false,"lastrow":true}'
 BODY = b"".join(line + b"\n" for line in [b"", ROWS[0], b"", ROWS[1]])
 EXPORT = "/servicesNS/nobody/search/search/v2/jobs/export"
 LOGIN = "/services/auth/login"
@@ -182,7 +183,7 @@ def test_the_search_arrives_as_it_stands() -> None:
     assert server.paths == ["/servicesNS/o%2Fw%20n%26er/a%3Fpp%2F../search/v2/jobs/export"]
     assert request.form == {
         "search": SPL,
-        "earliest_time": "1769846400",
+        "earliest_time": "1769848200",
         "latest_time": "1769860800.250001",
         "output_mode": "json",
         "preview": "false",
@@ -197,6 +198,28 @@ def test_the_search_arrives_as_it_stands() -> None:
         "host": server.url.removeprefix("http://"),
         "user-agent": "segment-bridge",
     }
+
+
+LONG = Window.parse("2026-01-31T03:00:00Z", "2026-01-31T12:00:00Z")
+
+
+def test_a_long_window_is_asked_for_in_parts_the_latest_first() -> None:
+    answers = iter([whole(BODY), whole(EMPTY + b"\n"), whole(ROWS[1].replace(b'"offset":1', b'"offset":0') + b"\n")])
+    with serving(lambda _: next(answers)) as server, Splunk(with_token(server.url)) as splunk:
+        found = list(splunk.search(SPL, LONG))
+    assert found == [*ROWS, EMPTY, ROWS[1].replace(b'"offset":1', b'"offset":0')]
+    asked = [(request.form["earliest_time"], request.form["latest_time"]) for request in server.requests]
+    assert asked == [("1769846400", "1769860800"), ("1769832000", "1769846400"), ("1769828400", "1769832000")]
+
+
+def test_a_part_that_is_incomplete_makes_the_whole_answer_so() -> None:
+    answers = iter([whole(BODY), whole(ROWS[0] + b"\n"), whole(BODY)])
+    with serving(lambda _: next(answers)) as server, Splunk(with_token(server.url)) as splunk:
+        found = splunk.search(SPL, LONG)
+        assert [next(found), next(found), next(found)] == [*ROWS, ROWS[0]]
+        with pytest.raises(IncompleteAnswer):
+            next(found)
+    assert len(server.requests) == 2
 
 
 def test_a_search_that_begins_with_a_pipe_is_one_and_other_text_is_not() -> None:

@@ -43,6 +43,15 @@ class TestWindow:
         window, other = Window(EIGHT, NOON), Window(EIGHT.replace(hour=start), EIGHT.replace(hour=end))
         assert (window.overlaps(other), other.overlaps(window)) == (overlaps, overlaps)
 
+    @given(st.integers(1, 10**12), st.integers(10**9, 10**12))
+    def test_its_parts_are_all_of_it_the_latest_first(self, length: int, longest: int) -> None:
+        whole = Window(NOON - timedelta(microseconds=length), NOON)
+        parts = list(whole.parts(timedelta(microseconds=longest)))
+        assert [part.end for part in parts] == [whole.end, *(part.start for part in parts[:-1])]
+        assert parts[-1].start == whole.start
+        assert {part.end - part.start for part in parts[:-1]} <= {timedelta(microseconds=longest)}
+        assert parts[-1].end - parts[-1].start <= timedelta(microseconds=longest)
+
     def test_is_none_between_no_ends(self) -> None:
         assert Window.between("", "") is None
         assert Window.between("2024-05-01T08:00:00Z", "2024-05-01T12:00:00Z") == Window(EIGHT, NOON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from segment_bridge import books, layout, redriven
 from segment_bridge.events import from_body
 from segment_bridge.plan import Plan
-from segment_bridge.report import JourneyBooks, MapBooks, Report, problems, refusals, total
+from segment_bridge.report import Alarm, JourneyBooks, MapBooks, Report, problems, refusals, total
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -32,20 +33,31 @@ def close(run: Staging, key: str) -> Report:
         for name in (layout.USERS, layout.WORKSPACES)
         if run.exists(layout.map_summary(name))
     }
-    imbalances = tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance()))
-    grave = _silence(run, every) + _holes(plan)
-    doubtful = _shortfalls(plan, every) + _stand_ins(maps)
+    alarming = {
+        Alarm.UNBALANCED: tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance())),
+        Alarm.SILENT: _silence(run, every),
+        Alarm.HOLE: _holes(plan),
+        Alarm.UNKNOWN: _shortfalls(plan, every),
+        Alarm.STAND_IN: _stand_ins(maps),
+    }
     report = Report(
         run=key,
         plan=plan,
         journeys=counted,
         total=every,
         maps=maps,
-        balanced=not imbalances,
+        balanced=not alarming[Alarm.UNBALANCED],
         coverage=round(every.coverage, 4),
-        problems=_unfinished(run, plan) + problems(counted) + refusals(counted) + grave,
-        warnings=doubtful + _repeats(plan, every),
-        alarms=imbalances + grave + doubtful,
+        problems=(
+            *_unfinished(run, plan),
+            *problems(counted),
+            *refusals(counted),
+            *alarming[Alarm.SILENT],
+            *alarming[Alarm.HOLE],
+        ),
+        warnings=(*alarming[Alarm.UNKNOWN], *alarming[Alarm.STAND_IN], *_repeats(plan, every)),
+        alarms=tuple(chain.from_iterable(alarming.values())),
+        alarm_kinds=tuple(kind for kind, said in alarming.items() if said),
         samples=_samples(run, plan) if plan.dry_run else {},
     )
     run.write_json(layout.REPORT, report)

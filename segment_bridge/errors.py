@@ -6,7 +6,9 @@
     ├── RetryableError            ask again later: the same request may succeed
     │   └── IncompleteAnswer      Splunk answered, but not provably with everything
     ├── FatalError                asking again gives the same answer
-    │   └── UnbalancedBooks       results went missing between two stages
+    │   ├── UnbalancedBooks       results went missing between two stages
+    │   ├── HoleError             hours that no run has covered, and none will by itself
+    │   └── SilentSourceError     nothing to be found where there always is something
     └── ConfigurationError        a person has to change a setting, a right or an address
 
 Bad data is no error: it becomes a :class:`segment_bridge.events.Rejection` with a reason.
@@ -51,6 +53,14 @@ class FatalError(BridgeError):
 
 class UnbalancedBooks(FatalError):  # noqa: N818 - named for what happened, as the vocabulary has it
     """What a stage took in is not what it gave out."""
+
+
+class HoleError(FatalError):
+    """No run has covered some hours, and none will by itself."""
+
+
+class SilentSourceError(FatalError):
+    """The window holds no audit record at all."""
 
 
 class ConfigurationError(BridgeError):

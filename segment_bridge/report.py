@@ -10,11 +10,12 @@ The figures are counted in what lies in staging, not carried along from task to 
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
 
-from segment_bridge.errors import FatalError, UnbalancedBooks
+from segment_bridge.errors import FatalError, HoleError, SilentSourceError, UnbalancedBooks
 from segment_bridge.plan import Plan  # noqa: TC001 - msgspec reads the annotations of a Struct
 
 State = Literal["complete", "failed"]
@@ -66,6 +67,16 @@ class MapBooks(msgspec.Struct, frozen=True, kw_only=True):
     stands_in: str = ""
 
 
+class Alarm(StrEnum):
+    """What somebody is told of, as the title of an alert says it; the gravest comes first."""
+
+    UNBALANCED = "the books do not balance"
+    SILENT = "the source is silent"
+    HOLE = "hours are not covered"
+    UNKNOWN = "few users are known"
+    STAND_IN = "a map stands in"
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One run's books as one document."""
 
@@ -83,6 +94,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     #: Of both, what somebody has to be told.
     alarms: tuple[str, ...] = ()
+    #: Of which kinds those are.
+    alarm_kinds: tuple[Alarm, ...] = ()
     #: Of a dry run: what an event of each journey looks like, its values named by their kind.
     samples: dict[str, dict[str, Any]] = {}
 
@@ -109,11 +122,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
     def require_success(self) -> None:
-        """Raise :class:`UnbalancedBooks` or :class:`FatalError` where the run is none."""
-        if not self.balanced:
-            raise UnbalancedBooks(f"the books do not balance: {'; '.join(self.problems)}")
-        if not self.succeeded:
-            raise FatalError(f"the run is not complete: {'; '.join(self.problems)}")
+        """Raise the error of the gravest problem's kind, or :class:`FatalError`, where the run is none."""
+        if self.succeeded:
+            return
+        kind = next((kind for kind in self.alarm_kinds if kind in _ERRORS), None)
+        said = kind if kind is Alarm.UNBALANCED else "the run is not complete"
+        raise _ERRORS.get(kind, FatalError)(f"{said}: {'; '.join(self.problems)}")
+
+
+_ERRORS: dict[Alarm | None, type[FatalError]] = {
+    Alarm.UNBALANCED: UnbalancedBooks,
+    Alarm.SILENT: SilentSourceError,
+    Alarm.HOLE: HoleError,
+}
 
 
 def total(books: dict[str, JourneyBooks]) -> JourneyBooks:

@@ -39,9 +39,9 @@ class Alert:
 
 
 def alarm(report: Report) -> Alert:
-    """Return what a report wants somebody to know."""
+    """Return what a report with alarms wants somebody to know."""
     told = [*(f"* {one}" for one in report.alarms), "", f"run {report.run}", report.summary()]
-    return Alert("segment-bridge: a run wants looking at", "\n".join(told))
+    return Alert(f"segment-bridge: {report.alarm_kinds[0]}", "\n".join(told))
 
 
 def send(alert: Alert) -> None:

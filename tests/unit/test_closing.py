@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from segment_bridge import closing, housekeeping, layout, line, watermark
-from segment_bridge.errors import ConfigurationError, FatalError, UnbalancedBooks
+from segment_bridge.errors import ConfigurationError, FatalError, HoleError, SilentSourceError, UnbalancedBooks
 from segment_bridge.plan import Plan, Span
-from segment_bridge.report import MapBooks
+from segment_bridge.report import Alarm, MapBooks
 from segment_bridge.runs import find
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind
@@ -37,6 +38,7 @@ def test_books_that_balance_have_no_problems(root: Staging) -> None:
     replan(run.folder)
     report = closing.close(run.folder, "one")
     assert (report.balanced, report.problems, report.warnings, report.alarms) == (True, (), (), ())
+    assert report.alarm_kinds == ()
     assert report.coverage == 0.5
     report.require_success()
 
@@ -68,6 +70,7 @@ def test_a_batch_that_is_gone_breaks_the_books_and_is_an_alarm(root: Staging) ->
     report = closing.close(run.folder, "one")
     told = f"{JOURNEY}: 2 found, but 0 converted and 0 rejected"
     assert (report.balanced, report.problems, report.alarms) == (False, (told,), (told,))
+    assert report.alarm_kinds == (Alarm.UNBALANCED,)
     with pytest.raises(UnbalancedBooks):
         report.require_success()
 
@@ -78,8 +81,11 @@ def test_a_hole_is_a_problem_with_its_name(root: Staging) -> None:
     report = closing.close(run.folder, "one")
     hole = "[2026-01-04T16:00:00Z, 2026-01-05T08:00:00Z)"
     told = f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records"
-    assert (report.problems, report.alarms) == ((told,), (told,))
+    assert (report.problems, report.alarms, report.alarm_kinds) == ((told,), (told,), (Alarm.HOLE,))
     assert closing.covers(report)
+    with pytest.raises(HoleError) as caught:
+        report.require_success()
+    assert str(caught.value) == f"the run is not complete: {told}"
 
 
 def test_nothing_found_is_no_success_before_the_source_is_known_to_speak(root: Staging) -> None:
@@ -104,6 +110,9 @@ def test_a_silent_source_is_a_problem(root: Staging, silent: bool, told: int) ->
     report = closing.close(run.folder, "one")
     assert (len(report.problems), len(report.alarms)) == (told, told)
     assert closing.covers(report) is not silent
+    assert report.alarm_kinds == (Alarm.SILENT,) * told
+    with pytest.raises(SilentSourceError) if silent else contextlib.nullcontext():
+        report.require_success()
 
 
 def test_few_known_users_are_a_warning_that_somebody_is_told(root: Staging) -> None:
@@ -115,6 +124,7 @@ def test_few_known_users_are_a_warning_that_somebody_is_told(root: Staging) -> N
         "compare the maps with those of earlier reports"
     )
     assert (report.problems, report.warnings, report.alarms) == ((), (told,), (told,))
+    assert report.alarm_kinds == (Alarm.UNKNOWN,)
 
 
 def test_a_map_that_stands_in_is_told(root: Staging) -> None:
@@ -125,6 +135,7 @@ def test_a_map_that_stands_in_is_told(root: Staging) -> None:
     report = closing.close(run.folder, "one")
     told = "the map of users: the cluster is down"
     assert (report.problems, report.warnings, report.alarms) == ((), (told,), (told,))
+    assert report.alarm_kinds == (Alarm.STAND_IN,)
 
 
 @pytest.mark.parametrize(("later", "warned"), [(20 * HOUR, False), (20 * HOUR + timedelta(seconds=1), True)])

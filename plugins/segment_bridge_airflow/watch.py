@@ -32,10 +32,11 @@ _DO = "Look at the report of the last run and at its red tasks; docs/airflow.md 
 async def late(context: dict[str, Any]) -> None:
     """Tell that a scheduled run is late; Airflow asks for every run, whatever its kind, and however it has ended."""
     run = context["dag_run"]
-    if run["run_type"] != "scheduled" or run["state"] in ("success", "failed"):
+    if run["run_type"] != "scheduled" or run["state"] == "success":
         return
     minutes = LATE // timedelta(minutes=1)
-    body = f"It has not succeeded within {minutes} minutes of the end of its data interval. {_DO}"
+    state = "It has failed" if run["state"] == "failed" else "It is still at work"
+    body = f"{state}, and has not succeeded within {minutes} minutes of the end of its data interval. {_DO}"
     await send_async(Alert(f"segment-bridge: {run['dag_run_id']} is late", body))
 
 
@@ -56,18 +57,20 @@ def failed(context: Context) -> None:
 
 
 def succeeded(context: Context) -> None:
-    """Tell that an alert is over: of failed runs, or of this run being late."""
+    """Tell that alerts are over: of runs that failed, or of this run being late."""
     run = context["dag_run"]
-    if run.run_type != "scheduled":
+    if run.run_type != "scheduled" or run.logical_date is None:
         return
     failures = _failures_before(context)
-    if failures >= TOO_MANY:
+    # Each of them was told as late, if it is long enough ago.
+    if failures >= TOO_MANY or (failures and _now(run) - (run.logical_date - PERIOD) > LATE):
+        runs = "failed run" if failures == 1 else "failed runs in a row"
         body = (
-            f"After {failures} failed runs in a row, {run.run_id} has succeeded. It reached back to what was covered "
-            "last; hours that no run has covered would be named in the reports of those that failed."
+            f"After {failures} {runs}, {run.run_id} has succeeded. It looked where those should have looked. Hours "
+            "that no run has covered are named in the reports of those that failed."
         )
         send(Alert("segment-bridge: runs succeed again", body, cleared=True))
-    elif run.logical_date and _now(run) - run.logical_date > LATE:
+    elif _now(run) - run.logical_date > LATE:
         send(Alert(f"segment-bridge: {run.run_id} has succeeded", "It was late.", cleared=True))
 
 

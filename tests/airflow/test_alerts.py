@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.airflow.conftest import Airflow, World
 
-ALERT = Alert("segment-bridge: a run wants looking at", "* 3 < 5 & 6 > 5\n* straße __x__\n\nrun one\n7 found = 7 sent")
+ALERT = Alert("segment-bridge: the source is silent", "* 3 < 5 & 6 > 5\n* straße __x__\n\nrun one\n7 found = 7 sent")
 OVER = Alert("segment-bridge: runs succeed again", "After 5 failed runs.", cleared=True)
 #: A window whose only record is of no journey.
 QUIET = "2026-03-01T12:00:{:02}Z"
@@ -176,7 +176,7 @@ def test_clusters_that_are_down_leave_their_last_good_maps_and_somebody_is_told(
     }
     ((subject, kind, text),) = mailbox.texts()
     ends = "0 sent + 0 rejected + 0 undelivered + 0 withheld + 0 acknowledged"
-    assert (subject, kind) == ("segment-bridge: a run wants looking at", "text/plain")
+    assert (subject, kind) == ("segment-bridge: a map stands in", "text/plain")
     assert text.splitlines() == [
         *(f"* {alarm}" for alarm in alarms),
         "",
@@ -198,3 +198,58 @@ def test_settings_that_are_wrong_keep_nobody_from_being_told_that_runs_fail(
     ((title, _, text),) = mailbox.texts()
     assert title == "segment-bridge: 5 runs have failed in a row"
     assert f"at most {days} days. If none succeeds before 2026-01-{5 + days:02}T07:00:00Z" in " ".join(text.split())
+
+
+AGAIN = "segment-bridge: runs succeed again"
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+RUN = "scheduled__2026-01-05T12:00:00+00:00"
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(
+    ("run_type", "state", "said"),
+    [
+        ("scheduled", "running", "It is still at work"),
+        ("scheduled", "queued", "It is still at work"),
+        ("scheduled", "failed", "It has failed"),
+        ("scheduled", "success", None),
+        ("backfill", "running", None),
+        ("backfill", "failed", None),
+        ("manual", "running", None),
+    ],
+)
+def test_a_scheduled_run_is_late_unless_it_has_succeeded(
+    mailbox: Mailbox, run_type: str, state: str, said: str | None
+) -> None:
+    asyncio.run(watch.late({"dag_run": {"dag_run_id": RUN, "run_type": run_type, "state": state}}))
+    body = (
+        f"{said}, and has not succeeded within 45 minutes of the end of its data interval. "
+        "Look at the report of the last run and at its red tasks; docs/airflow.md says what each failure means."
+    )
+    assert mailbox.texts() == ([(f"segment-bridge: {RUN} is late", "text/plain", body)] if said else [])
+
+
+def ended(run_type: str, minutes: int) -> SimpleNamespace:
+    """Make a run that has ended so long after its hour."""
+    end = NOON + timedelta(minutes=minutes)
+    return SimpleNamespace(run_type=run_type, run_id=RUN, logical_date=NOON, end_date=end)
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(
+    ("run", "failures", "titles"),
+    [
+        (ended("scheduled", 44), 0, []),
+        (ended("scheduled", 46), 0, [f"segment-bridge: {RUN} has succeeded"]),
+        (ended("scheduled", 5), 1, [AGAIN]),
+        (ended("scheduled", 5), 6, [AGAIN]),
+        (ended("backfill", 46), 0, []),
+        (ended("manual", 46), 6, []),
+    ],
+)
+def test_a_success_says_what_is_over(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, run: SimpleNamespace, failures: int, titles: list[str]
+) -> None:
+    monkeypatch.setattr(watch, "_failures_before", lambda _: failures)
+    watch.succeeded({"dag_run": run})
+    assert [subject for subject, _, _ in mailbox.texts()] == titles

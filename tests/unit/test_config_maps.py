@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 import requests
+import yaml
 
 from sandbox import kubernetes as stand_in
 from sandbox.kubernetes.objects import Object
@@ -20,7 +24,8 @@ from segment_bridge.settings import KubernetesSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
 
 NAMESPACE = "segment-bridge"
 #: With an odd name or two, whose bytes are not its characters.
@@ -34,6 +39,8 @@ class Published:
 
     cluster: Cluster
     url: str
+    #: The verbs and names of all requests for ConfigMaps, as Kubernetes authorizes them.
+    asked: set[tuple[str, str]]
 
     def publish(self, entries: dict[str, str]) -> list[str]:
         return config_maps.publish(self.cluster, NAMESPACE, "uid-map", entries)
@@ -52,11 +59,22 @@ class Published:
 def published(tmp_path: Path) -> Iterator[Published]:
     namespace = Object.of({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     clusters = stand_in.Clusters({"host": [namespace]})
-    with serving(stand_in.create_app(clusters)) as url:
+    app = stand_in.create_app(clusters)
+    asked: set[tuple[str, str]] = set()
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "/configmaps" in scope["path"] and b"fieldManager" in scope["query_string"]:
+            asked.add(("patch", scope["path"].rpartition("/")[2]))
+        elif scope["type"] == "http" and b"fieldSelector" in scope["query_string"]:
+            (selector,) = parse_qs(scope["query_string"].decode())["fieldSelector"]
+            asked.add(("list", selector.removeprefix("metadata.name=")))
+        await app(scope, receive, send)
+
+    with serving(noting) as url:
         config = tmp_path / "kubeconfig"
         config.write_text(stand_in.kubeconfig(url, clusters))
         settings = KubernetesSettings(host_context="host", member_contexts=(), kubeconfig=str(config))
-        yield Published(Cluster.from_context(settings, "host"), url)
+        yield Published(Cluster.from_context(settings, "host"), url, asked)
 
 
 def test_a_map_that_fits_is_one_config_map(published: Published) -> None:
@@ -64,6 +82,19 @@ def test_a_map_that_fits_is_one_config_map(published: Published) -> None:
     assert published.data() == {"uid-map": {"uid-map.json": identity.to_json(FEW).decode()}}
     assert published.read() == FEW
     assert published.publish(FEW) == []
+
+
+@pytest.mark.parametrize("entries", [FEW, MANY], ids=["one", "three"])
+def test_the_rights_in_the_manual_on_security_suffice(published: Published, entries: dict[str, str]) -> None:
+    published.publish(entries)
+    published.publish(entries)
+    text = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+    roles = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL))
+    (rules,) = (role["rules"] for role in roles if role["metadata"]["name"] == "segment-bridge-maps")
+    for verb, name in published.asked | {("create", "")}:
+        fitting = [rule for rule in rules if verb in rule["verbs"] and name in rule.get("resourceNames", [name])]
+        assert [rule["resources"] for rule in fitting] == [["configmaps"]], (verb, name)
+    assert ("list", f"uid-map-{2 if entries is FEW else 4}") in published.asked  # it looks behind the last part
 
 
 def test_a_map_that_does_not_fit_is_split_in_its_order(published: Published) -> None:

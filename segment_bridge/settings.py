@@ -229,7 +229,7 @@ class KubernetesSettings:
         """Read ``KUBECONFIG``, ``HOST_CONTEXT`` and ``MEMBER_CONTEXTS`` (separated by blanks or commas)."""
         settings = cls(
             host_context=env.require("HOST_CONTEXT"),
-            member_contexts=tuple(env.require("MEMBER_CONTEXTS").replace(",", " ").split()),
+            member_contexts=env.require_several("MEMBER_CONTEXTS"),
             kubeconfig=env.get("KUBECONFIG"),
         )
         return env.timed(settings, timeout="KUBERNETES_TIMEOUT")

@@ -7,8 +7,8 @@ import json
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import search_mode_option
-from segment_bridge.settings import DEFAULT_INDEX
+from segment_bridge.cli.options import identity_option, search_mode_option
+from segment_bridge.settings import DEFAULT_INDEX, IdentityMode
 
 
 @click.command()
@@ -28,10 +28,12 @@ def journeys(*, as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--index", envvar="SPLUNK_INDEX", default=DEFAULT_INDEX, show_default=True, help="The index to search.")
 @search_mode_option
+@identity_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, spl}.")
-def spl(names: tuple[str, ...], index: str, search_mode: str, *, as_json: bool) -> None:
+def spl(names: tuple[str, ...], index: str, search_mode: str, identity: str, *, as_json: bool) -> None:
     """Print the journeys' searches."""
-    compiled = [(asked, asked.compile(index)) for asked in catalog.searches(names, combined=search_mode == "combined")]
+    searches = catalog.searches(names, combined=search_mode == "combined")
+    compiled = [(asked, asked.compile(index, IdentityMode(identity))) for asked in searches]
     if as_json:
         listed = [{"name": asked.name, "title": asked.title, "spl": text} for asked, text in compiled]
         click.echo(json.dumps(listed, indent=2))

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
+from segment_bridge.cli.options import (
+    environment,
+    identity_option,
+    search_mode_option,
+    settings_options,
+    window_options,
+)
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
-from segment_bridge.settings import KubernetesSettings, SplunkSettings
+from segment_bridge.settings import IdentityMode, KubernetesSettings, SplunkSettings
 
 if TYPE_CHECKING:
     from segment_bridge.splunk import Splunk
@@ -60,8 +66,9 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @window_options
 @search_mode_option
+@identity_option
 @settings_options("SPLUNK_")
-def search(names: tuple[str, ...], window: Window, search_mode: str) -> None:
+def search(names: tuple[str, ...], window: Window, search_mode: str, identity: str) -> None:
     """Search the journeys of a window; print the lines of each answer once it is proven complete.
 
     A combined search prints what the journeys' own searches would, one journey after the other.
@@ -75,7 +82,7 @@ def search(names: tuple[str, ...], window: Window, search_mode: str) -> None:
     with Splunk(settings) as splunk:
         for asked in chosen:
             try:
-                retrying()(_print_answer, splunk, asked, settings.index, window)
+                retrying()(_print_answer, splunk, asked, asked.compile(settings.index, IdentityMode(identity)), window)
             except ConfigurationError:
                 raise
             except BridgeError as error:
@@ -85,12 +92,12 @@ def search(names: tuple[str, ...], window: Window, search_mode: str) -> None:
         raise BridgeError(f"{len(failed)} of {len(chosen)} searches have no complete answer: {', '.join(failed)}")
 
 
-def _print_answer(splunk: Splunk, asked: catalog.Search, index: str, window: Window) -> None:
+def _print_answer(splunk: Splunk, asked: catalog.Search, spl: str, window: Window) -> None:
     from segment_bridge.splunk.shares import share_out  # noqa: PLC0415 - as above
 
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(tempfile.TemporaryFile()) for name in asked.names}
-        for name, line in share_out(splunk.search(asked.compile(index), window), asked.names, catalog.MARK):
+        for name, line in share_out(splunk.search(spl, window), asked.names, catalog.MARK):
             files[name].write(line + b"\n")
         for file in files.values():
             file.seek(0)

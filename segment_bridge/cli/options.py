@@ -74,6 +74,18 @@ def search_mode_option(command: Command) -> Command:
     )(command)
 
 
+def identity_option(command: Command) -> Command:
+    """Add ``--identity`` and pass it on as ``identity``."""
+    return click.option(
+        "--identity",
+        envvar="SEGMENT_BRIDGE_IDENTITY",
+        type=click.Choice(["bridge", "splunk_lookup"]),
+        default="bridge",
+        show_default=True,
+        help="Who resolves user names: `convert`, or the search itself, from Splunk's KV store.",
+    )(command)
+
+
 def window_options(command: Command) -> Command:
     """Add ``--from`` and ``--to`` and pass them on as ``window``."""
 

@@ -6,7 +6,6 @@ import contextlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ import click
 from segment_bridge import catalog
 from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
+from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import (
     DEFAULT_MAP_SHRINK_PERCENT,
@@ -40,12 +40,7 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @window_options
 @click.option("--dry-run", is_flag=True, help="Do everything but send.")
-@click.option(
-    "--staging",
-    envvar="SEGMENT_BRIDGE_STAGING",
-    metavar="URL",
-    help="Where the run keeps its files: a folder or an object store's URL (default: ~/.local/state/segment-bridge).",
-)
+@staging_option
 @click.option(
     "--resend",
     envvar="SEGMENT_BRIDGE_RESEND",
@@ -79,7 +74,7 @@ def run(
     names: tuple[str, ...],
     window: Window,
     *,
-    staging: str | None,
+    staging: str,
     resend: str,
     search_mode: str,
     map_shrink_percent: int,
@@ -89,12 +84,11 @@ def run(
 ) -> None:
     """Run the whole line over a window: maps, searches, conversion, delivery, books."""
     from rich.console import Console  # noqa: PLC0415 - start-up: only this command draws
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415 - as above
 
-    from segment_bridge import layout, line  # noqa: PLC0415
-    from segment_bridge.gate import Limits  # noqa: PLC0415
-    from segment_bridge.plan import Plan, Resend, SearchMode, Span  # noqa: PLC0415
-    from segment_bridge.staging import Staging  # noqa: PLC0415
+    from segment_bridge import layout, line  # noqa: PLC0415 - as above
+    from segment_bridge.gate import Limits  # noqa: PLC0415 - as above
+    from segment_bridge.plan import Plan, Resend, SearchMode, Span  # noqa: PLC0415 - as above
 
     journeys = tuple(journey.name for journey in catalog.find(names))
     with environment() as env:
@@ -103,7 +97,7 @@ def run(
         segment = None if dry_run else SegmentSettings.from_environment(env)
     start, end = (f"{moment:%Y%m%dT%H%M%SZ}" for moment in (window.start, window.end))
     key = f"cli__{start}__{end}__{secrets.token_hex(4)}"
-    root = Staging.at(staging or str(Path.home() / ".local/state/segment-bridge"))
+    root = open_staging(staging)
     folder = layout.run_of(root, key)
     plan = Plan(
         span=Span.of(window),

@@ -14,7 +14,10 @@ import pytest
 import requests
 
 from sandbox import segment
+from sandbox.deployment import PROJECT
 from sandbox.serve import serving
+from segment_bridge.settings import SplunkSettings
+from segment_bridge.splunk import KvStore
 from tests.system import stand_ins
 
 if TYPE_CHECKING:
@@ -144,6 +147,24 @@ def test_the_filters_joined_by_pipes_deliver_what_is_due(
     }
     unique = {event["messageId"]: event for event in events.lines}
     assert {event["messageId"]: event for event in arrived(segment_url)} == unique
+
+
+def test_searches_that_resolve_users_are_printed_and_made(world: stand_ins.World) -> None:
+    asked = ("component-events", "--identity", "splunk_lookup")
+    printed = bridge("spl", *asked).out.decode()
+    golden = (PROJECT / "tests" / "unit" / "golden" / "spl_lookup" / "component-events.spl").read_text()
+    assert printed.partition("```\n")[2] == golden
+
+    splunk = SplunkSettings(
+        url=world.settings["SPLUNK_API_URL"],
+        username=world.settings["SPLUNK_USERNAME"],
+        password=world.settings["SPLUNK_PASSWORD"],
+    )
+    with KvStore(splunk) as store:
+        store.publish_users(world.traffic.manifest["users"])
+    found = [line["result"] for line in bridge("search", *asked, *WINDOW, settings=world.settings).lines]
+    assert {(result["identity"], "userId" in result) for result in found} == {("splunk_lookup", False)}
+    assert {result.get("userSsoId") for result in found} & set(world.traffic.manifest["users"].values())
 
 
 def test_run_carries_everything_and_prints_the_books(world: stand_ins.World, segment_url: str, tmp_path: Path) -> None:

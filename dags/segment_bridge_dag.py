@@ -46,8 +46,10 @@ with DAG(
     map_workspaces = MapWorkspacesOperator(
         task_id="map_workspaces", outlets=[assets.WORKSPACES], doc_md=manual.MAP_WORKSPACES
     )
-    share_users = ShareUsersOperator(task_id="share_users", pool="splunk", doc_md=manual.SHARE_USERS)
-    publish = PublishMapsOperator(task_id="publish", doc_md=manual.PUBLISH)
+    share_users = ShareUsersOperator(
+        task_id="share_users", pool="splunk", inlets=[assets.USERS], doc_md=manual.SHARE_USERS
+    )
+    publish = PublishMapsOperator(task_id="publish", inlets=[assets.USERS, assets.WORKSPACES], doc_md=manual.PUBLISH)
     search = SearchOperator.partial(
         task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
     ).expand(search=begin.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from sandbox.deployment import PROJECT
+from segment_bridge_airflow.operators import DeliverBatchesOperator
+from segment_bridge_airflow.repairing import RedriveRunsOperator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +117,17 @@ def test_what_asks_a_shared_system_waits_for_its_pool(bag: DagBag) -> None:
         "doubt_silence": "splunk",
         "deliver": "segment",
     }
+
+
+def test_each_task_that_delivers_takes_its_share_of_the_rate_by_the_slots_of_its_pool(bag: DagBag) -> None:
+    slots = json.loads((PROJECT / "config" / "pools.json").read_text())["segment"]["slots"]
+    defaults = [
+        inspect.signature(operator).parameters["tasks_at_once"].default
+        for operator in (DeliverBatchesOperator, RedriveRunsOperator)
+    ]
+    assert defaults == [slots, slots]
+    delivering = [task for dag in bag.dags.values() for task in dag.tasks if task.pool == "segment"]
+    assert len(delivering) == len(defaults)
 
 
 def test_every_mapped_task_has_a_name_for_each_of_its_instances(dag: AirflowDag) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Due = dict[str, frozenset[str]]
+_ENDS = ("sent", "undelivered", "withheld", "acknowledged")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def is_problem(report: Mapping[str, Any], journey: str) -> bool:
 
 
 def _ended(books: Mapping[str, Any]) -> int:
-    return int(books["sent"] + sum(books["rejected"].values()) + books["undelivered"] + books["withheld"])
+    return int(sum(books["rejected"].values()) + sum(books[end] for end in _ENDS))
 
 
 def read_report(run: Path | None) -> dict[str, Any]:

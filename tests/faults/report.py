@@ -27,6 +27,7 @@ _SYSTEMS = {
     "Splunk": "Splunk",
     "Kubernetes": "Kubernetes",
     "Segment": "Segment",
+    "Ledger": "The ledger of what is acknowledged",
     "Host": "The host",
     "Chance": "Everything at random",
 }

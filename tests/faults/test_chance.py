@@ -62,8 +62,15 @@ def ask(wire: Wire) -> Answer:
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [1, 2], ids="one request in fifty fails, seed {}".format)
-def test_one_fault_in_fifty_requests(line: Line, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "resend"),
+    [
+        pytest.param(1, "always", id="one request in fifty fails, seed 1"),
+        pytest.param(2, "always", id="one request in fifty fails, seed 2"),
+        pytest.param(3, "unacknowledged", id="one request in fifty fails, seed 3; the next run sends nothing again"),
+    ],
+)
+def test_one_fault_in_fifty_requests(line: Line, seed: int, resend: str) -> None:
     each = EVENTS // len(line.due)
     answers = []
     for name in line.due:
@@ -89,7 +96,12 @@ def test_one_fault_in_fifty_requests(line: Line, seed: int) -> None:
     chance.over(line.kubernetes, ask, [Wire.reset, status(410), status(500), status(429, Retry_After="1")])
     segment = [Wire.reset, reset_after_taking, status(429, Retry_After="1"), status(500), status(503), status(400)]
     chance.over(line.segment, ask, segment)
-    line.run(SEGMENT_TIMEOUT="5", SPLUNK_TIMEOUT="20")
+    line.run(SEGMENT_TIMEOUT="5", SPLUNK_TIMEOUT="20", SEGMENT_BRIDGE_RESEND=resend)
+    if resend == "unacknowledged":
+        assert line.code == 0, line.said
+        asked = len(line.segment.asked)
+        line.run(SEGMENT_TIMEOUT="5", SPLUNK_TIMEOUT="20", SEGMENT_BRIDGE_RESEND=resend)
+        assert (line.report["total"]["acknowledged"], len(line.segment.asked)) == (each * len(line.due), asked)
     line.name["fault"] += f": {chance.faults} faults in {chance.requests} requests"
     figures = line.check()
     assert (figures.due, figures.delivered) == (each * len(line.due), each * len(line.due))

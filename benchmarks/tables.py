@@ -77,7 +77,7 @@ def machine(rounds: int) -> dict[str, str]:
     """Name what the figures depend on."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     jq = shutil.which("jq")
-    asked = subprocess.run([jq, "--version"], capture_output=True, check=False, text=True) if jq else None  # noqa: S603
+    asked = subprocess.run([jq, "--version"], capture_output=True, check=False, text=True) if jq else None  # noqa: S603 - a benchmark's own
     return {
         "processor": cpu.partition(":")[2].strip() or platform.processor(),
         "cores": str(os.cpu_count()),

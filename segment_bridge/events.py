@@ -39,8 +39,8 @@ class SearchResult(msgspec.Struct, gc=False):
     properties: str | None = None
     timestamp: str | None = None
     type: str | None = None
-    userId: str | None = None  # noqa: N815
-    userSsoId: str | None = None  # noqa: N815
+    userId: str | None = None  # noqa: N815 - as above
+    userSsoId: str | None = None  # noqa: N815 - as above
 
 
 class Reason(StrEnum):

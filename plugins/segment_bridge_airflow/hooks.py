@@ -153,9 +153,9 @@ def cluster(conn_id: str) -> Cluster:
     Raises :class:`ConfigurationError` for a connection of which the client can make none.
     """
     # Two of the slowest imports there are, which the DAG processor does without.
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415
-    from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
-    from kubernetes.config import load_incluster_config  # noqa: PLC0415
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415 - as above
+    from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - as above
+    from kubernetes.config import load_incluster_config  # noqa: PLC0415 - as above
 
     configuration = Configuration()
     configuration.retries = False  # the task's own retries ask again, and say so

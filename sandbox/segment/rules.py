@@ -59,10 +59,10 @@ class _Event(msgspec.Struct):
 
     type: str | None = None
     messageId: str | None = None  # noqa: N815 - Segment's names
-    userId: str | None = None  # noqa: N815
-    anonymousId: str | None = None  # noqa: N815
-    groupId: str | None = None  # noqa: N815
-    previousId: str | None = None  # noqa: N815
+    userId: str | None = None  # noqa: N815 - as above
+    anonymousId: str | None = None  # noqa: N815 - as above
+    groupId: str | None = None  # noqa: N815 - as above
+    previousId: str | None = None  # noqa: N815 - as above
     event: str | None = None
     timestamp: str | None = None
 

@@ -59,7 +59,7 @@ class Cluster:
         Raises :class:`ConfigurationError` where there is no kubeconfig, or it has no such context or no usable one.
         """
         # The official client takes most of a second to import, which only those who ask a cluster should wait for.
-        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
+        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - as above
 
         configuration = Configuration()
         # The caller decides when to ask again; urllib3 would do so at once, and its warnings quote the address.

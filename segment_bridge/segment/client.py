@@ -55,7 +55,7 @@ class Segment:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # What it stands on takes long to import, for which only those who deliver should wait.
-        from segment_bridge.segment.transport import Transport  # noqa: PLC0415
+        from segment_bridge.segment.transport import Transport  # noqa: PLC0415 - as said
 
         self._settings = settings
         self._stopped = threading.Event()

@@ -339,7 +339,7 @@ def test_a_connection_that_leads_to_no_cluster_is_said(connection: Set, extra: d
 
 
 def test_airflow_knows_the_provider_and_both_hooks() -> None:
-    manager = ProvidersManager()  # type: ignore[no-untyped-call]
+    manager = ProvidersManager()  # type: ignore[no-untyped-call] # Airflow's
     assert manager.providers["segment-bridge"].data["name"] == "segment-bridge"
     for kind, hook in (("splunk", SplunkHook), ("segment", SegmentHook)):
         info = manager.hooks[kind]

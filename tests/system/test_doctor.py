@@ -120,7 +120,7 @@ def test_missing_settings_are_named_at_once_and_exit_with_2() -> None:
 
 
 def splunk(url: str, **changed: str) -> SplunkSettings:
-    return replace(SplunkSettings(url=url, index="audit", username="admin", password="changeme"), **changed)  # type: ignore[arg-type]
+    return replace(SplunkSettings(url=url, index="audit", username="admin", password="changeme"), **changed)  # type: ignore[arg-type] # of several types
 
 
 def ok(name: str, told: str) -> Check:
@@ -315,7 +315,7 @@ def test_fields_deep_in_a_large_record(made: Record, check: Check) -> None:
 )
 def test_what_segment_answers(status: int, check: dict[str, object]) -> None:
     with serving(PlainTextResponse("", status)) as url:
-        expected = Check(name="segment reachable", **check)  # type: ignore[arg-type]
+        expected = Check(name="segment reachable", **check)  # type: ignore[arg-type] # of several types
         assert doctor.check_segment(SegmentSettings(write_key="k", batch_api=url)) == expected
 
 
@@ -356,4 +356,4 @@ def unreachable() -> IdentityMap:
     ],
 )
 def test_a_map(make: Callable[[], IdentityMap], check: dict[str, object]) -> None:
-    assert doctor.check_map("users", make) == Check(name="map of users", **check)  # type: ignore[arg-type]
+    assert doctor.check_map("users", make) == Check(name="map of users", **check)  # type: ignore[arg-type] # of several types

@@ -156,7 +156,7 @@ def test_each_event_is_sent_once_instead_of_four_times(always: Day, day: Day) ->
     for number in range(1, RUNS + 1):
         day.run(number, Resend.UNACKNOWLEDGED)
     for one in (always, day):
-        print(f"sent per event: {one.sent_per_event:.3f} of {len(one.delivered)}, in batches: {one.batches}")  # noqa: T201
+        print(f"sent per event: {one.sent_per_event:.3f} of {len(one.delivered)}, in batches: {one.batches}")  # noqa: T201 - its figures
     assert day.delivered == always.delivered == set(day.sent)
     assert always.sent_per_event == pytest.approx(4, abs=0.01)
     assert day.sent_per_event == pytest.approx(1, abs=0.01)
@@ -166,6 +166,6 @@ def test_each_event_is_sent_once_instead_of_four_times(always: Day, day: Day) ->
 def test_nothing_is_lost_by_outages_and_kills(always: Day, day: Day) -> None:
     for number in range(1, RUNS + 1):
         day.run(number, Resend.UNACKNOWLEDGED, down=number in {3, 4, 5, 13}, killed=number in {8, 17})
-    print(f"sent per event, with faults: {day.sent_per_event:.3f} of {len(day.delivered)}")  # noqa: T201
+    print(f"sent per event, with faults: {day.sent_per_event:.3f} of {len(day.delivered)}")  # noqa: T201 - its figures
     assert day.delivered == always.delivered
     assert 1 < day.sent_per_event < 1.2

@@ -161,7 +161,7 @@ def test_both_modes_make_the_same_and_combined_searches_read_less(world: World, 
     for mode, told in (("per_journey", costs), ("combined", less)):
         scanned, matched = (sum(cost[what] for cost in told) for what in ("scanned", "matched"))
         found = sum(cost["results"] for cost in told)
-        print(  # noqa: T201
+        print(  # noqa: T201 - its figures
             f"{mode}: {len(told)} searches, {found} results, records scanned for each: {scanned / found:.1f}, "
             f"of these matched: {matched / found:.2f}"
         )

@@ -75,7 +75,7 @@ class Answers:
     def segment(self) -> Segment:
         """Return a client that is answered so."""
         client = Segment(SegmentSettings(write_key="k", batch_api="http://127.0.0.1:1"), sleep=lambda _: None)
-        client._transport = self  # type: ignore[assignment]
+        client._transport = self  # type: ignore[assignment] # it stands in for it
         return client
 
 

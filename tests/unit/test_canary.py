@@ -45,14 +45,14 @@ def test_it_asks_for_one_record_of_the_index() -> None:
 )
 def test_a_record_is_told_from_silence(line: bytes, holds: bool) -> None:
     splunk = Splunk(line)
-    assert canary.holds_records(splunk, "audit", WINDOW) is holds  # type: ignore[arg-type]
+    assert canary.holds_records(splunk, "audit", WINDOW) is holds  # type: ignore[arg-type] # it stands in for one
     assert splunk.asked == [(canary.search("audit"), WINDOW)]
 
 
 def test_an_incomplete_answer_is_no_silence() -> None:
     splunk = Splunk(error=IncompleteAnswer("no_last_row", "the stream ended"))
     with pytest.raises(IncompleteAnswer):
-        canary.holds_records(splunk, "audit", WINDOW)  # type: ignore[arg-type]
+        canary.holds_records(splunk, "audit", WINDOW)  # type: ignore[arg-type] # it stands in for one
 
 
 def test_deep_fields_are_asked_for_twice() -> None:
@@ -90,4 +90,4 @@ ROW = b'{"preview":false,"offset":0,"result":{%s}}'
     ],
 )
 def test_what_splunk_does_not_extract_is_named(lines: list[bytes], seen: deep_fields.Seen) -> None:
-    assert deep_fields.compare(Splunk(*lines), "audit", WINDOW) == seen  # type: ignore[arg-type]
+    assert deep_fields.compare(Splunk(*lines), "audit", WINDOW) == seen  # type: ignore[arg-type] # it stands in for one

@@ -26,7 +26,7 @@ RESULT = {
 }
 
 
-def made(**change: str) -> Any:  # noqa: ANN401
+def made(**change: str) -> Any:  # noqa: ANN401 - either kind
     (one,) = convert([json.dumps({"result": RESULT | change}).encode()], MAPS)
     return one.reason if isinstance(one, Rejection) else json.loads(one.body)
 

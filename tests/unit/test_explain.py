@@ -111,8 +111,8 @@ run b, window [2026-01-05T09:00:00Z, 2026-01-05T13:00:00Z)
     ],
 )
 def test_what_was_not_sent_says_why(root: Staging, settings: dict[str, bool], end: str) -> None:
-    stage(root, "a", [result("1")], **settings)  # type: ignore[arg-type]
-    sending = Sending(file=BATCH, end=end, message_id="1", place=1, size=1, event=CREATED, timestamp=AT)  # type: ignore[arg-type]
+    stage(root, "a", [result("1")], **settings)  # type: ignore[arg-type] # of several types
+    sending = Sending(file=BATCH, end=end, message_id="1", place=1, size=1, event=CREATED, timestamp=AT)  # type: ignore[arg-type] # of several types
     assert explain(find(root), "1").findings == (one(sendings=(sending,)),)
 
 
@@ -139,7 +139,7 @@ def test_only_the_whole_id_counts_however_json_writes_it(root: Staging, audit_id
 
 def test_a_result_that_cannot_be_read_is_found_by_its_text(root: Staging) -> None:
     odd: dict[str, object] = {**result("1"), "messageId": ["1", "1"]}
-    stage(root, "a", [odd])  # type: ignore[list-item]
+    stage(root, "a", [odd])  # type: ignore[list-item] # odd on purpose
     assert explain(find(root), "1").findings == (one(rejections=("malformed_result",)),)
 
 

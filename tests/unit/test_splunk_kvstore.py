@@ -78,7 +78,7 @@ def settings(splunk: Recorded) -> Iterator[SplunkSettings]:
         yield SplunkSettings(url=url, token="changeme", timeout=10)
 
 
-def publish(settings: SplunkSettings, users: dict[str, str], at: datetime = NOON, **more: Any) -> Publication:  # noqa: ANN401
+def publish(settings: SplunkSettings, users: dict[str, str], at: datetime = NOON, **more: Any) -> Publication:  # noqa: ANN401 - whatever it takes
     with KvStore(settings, clock=lambda: at, **more) as store:
         return store.publish_users(users)
 
@@ -89,7 +89,7 @@ def looked_up(settings: SplunkSettings, search: str = SEARCH) -> dict[str, str |
     return {row["user"]: row.get("id") for row in rows}
 
 
-def get(settings: SplunkSettings, path: str) -> Any:  # noqa: ANN401
+def get(settings: SplunkSettings, path: str) -> Any:  # noqa: ANN401 - any JSON
     headers = {"Authorization": "Bearer changeme"}
     return requests.get(f"{settings.url}{path}", params={"output_mode": "json"}, headers=headers, timeout=10).json()
 

@@ -46,7 +46,7 @@ def url() -> Iterator[str]:
         yield address
 
 
-def ask(url: str, method: str, path: str, json_body: Any = None, **parameters: str) -> tuple[int, Any]:  # noqa: ANN401
+def ask(url: str, method: str, path: str, json_body: Any = None, **parameters: str) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
     more = {"json": json_body, "params": parameters} if json_body is not None else {"params": parameters}
     if method == "POST" and json_body is None:
         more = {"data": parameters}
@@ -56,11 +56,11 @@ def ask(url: str, method: str, path: str, json_body: Any = None, **parameters: s
     return answer.status_code, answer.json()
 
 
-def message(kind: str, text: str) -> Any:  # noqa: ANN401
+def message(kind: str, text: str) -> Any:  # noqa: ANN401 - any JSON
     return {"messages": [{"type": kind, "text": text}]}
 
 
-def entry(name: str, content: object, app: str = "an-app") -> Any:  # noqa: ANN401
+def entry(name: str, content: object, app: str = "an-app") -> Any:  # noqa: ANN401 - any JSON
     return {"name": name, "acl": {"app": app, "owner": "nobody", "sharing": "app"}, "content": content}
 
 
@@ -163,7 +163,7 @@ def test_what_is_wrong_or_not_implemented_is_refused(url: str) -> None:
         answer = requests.request(
             method,
             url + path,
-            **{"params" if method == "GET" else "data": {"output_mode": "json"} | parameters},  # type: ignore[arg-type]
+            **{"params" if method == "GET" else "data": {"output_mode": "json"} | parameters},  # type: ignore[arg-type] # by a name of two
             headers={"Authorization": "Bearer changeme"},
             timeout=10,
         )

@@ -14,8 +14,9 @@
     report.json                    the books
     redrives/ID/JOURNEY/000001.json   what became of its leftovers later
 
-Beside the runs lie the maps that were good last, ``last-good/users.json`` and ``last-good/workspaces.json``, and the
-:mod:`~segment_bridge.ledger`.
+Beside the runs lie the maps that were good last, ``last-good/users-HASH.json`` and ``last-good/workspaces-HASH.json``,
+where HASH stands for the clusters that a map is of; the mark of the :mod:`~segment_bridge.watermark`, ``covered.json``;
+and the :mod:`~segment_bridge.ledger`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ Segment. What was delivered before, Segment recognizes by its messageId.
 4. `convert` turns results into events, and `deliver` sends them, one task for each group of batches.
 5. `close` counts the books and writes the report. Beside all of this, `expire` removes what is old.
 
-* **A red run** has left something behind, and `close` says what. The next run reaches back to the last success, so
-  that nothing is lost while runs succeed again within the reach (7 days by default).
+* **A red run** has left something behind, and `close` says what. The next run searches what the missing ones would
+  have, so that nothing is lost while runs succeed again within the reach (7 days by default).
 * **Clearing a failed task** loses nothing: each task replaces what it staged before, and delivers only what its run
   has not delivered yet. Clear it *with its downstream tasks*, so that the books are counted again. After a day, though,
   Segment would count twice what a later run has delivered: trigger `segment_bridge_redrive` instead, which looks there.
@@ -39,28 +39,31 @@ Reads from the host cluster's UserSignups which user name belongs to which SSO I
 If the cluster cannot be read, or its map is much smaller than the last good one (`map_shrink_percent`), the last good
 one stands in for a day (`map_stand_in_hours`), and somebody is told.
 
-**Fails** if none can: check the connection `kubernetes_host`, the rights of its credentials to list
-`usersignups.toolchain.dev.openshift.com`, and the cluster itself.
+**Fails** if none can, and then nothing is searched: check the connection `kubernetes_host`, the rights of its
+credentials to list `usersignups.toolchain.dev.openshift.com`, and the cluster itself.
 """
 
 MAP_WORKSPACES = """
 Reads from the member clusters which namespace belongs to which workspace.
 
 **Fails** as `map_users` does, for the connections that the Variable `segment_bridge` names as `member_connections`.
+All is searched then, and nothing is converted.
 """
 
 SHARE_USERS = """
 Where the setting `identity` is `splunk_lookup`: puts the map of users into Splunk's KV store, for the searches to look
 users up there. Otherwise it does nothing.
 
-**Fails** if Splunk's account may not write the collection or its lookup definition: the app has to let it.
+**Fails** if Splunk's account may not write the collection or its lookup definition: the app has to let it. Nothing is
+searched then.
 """
 
 PUBLISH = """
 Publishes both maps as ConfigMaps (`uid-map`, `ws-map`) in the namespace that the setting `publish_namespace` names.
 Otherwise it does nothing. A map that one ConfigMap cannot hold goes on in `uid-map-2`, and so on.
 
-**Fails** if the credentials may not list, create and patch ConfigMaps there. Nothing in the run waits for it.
+**Fails** if the credentials may not list, create and patch ConfigMaps there. Nothing in the run waits for it, and the
+report says nothing of it.
 """
 
 SEARCH = """
@@ -93,21 +96,24 @@ that is no failure, and the report counts it.
 DELIVER = """
 Sends a group of batches to Segment, and keeps the outcome of each.
 
-**Fails** at once for a write key or an address that Segment refuses: check the connection `segment_default`. It fails
-after its retries if Segment did not take all; what was not taken lies in staging. Clear the task to send just that.
+**Fails** at once for a write key or an address that Segment refuses, and for an answer that would be the same another
+time: check the connection `segment_default`. It fails after its retries if Segment did not take all; what was not taken
+lies in staging. Clear the task to send just that.
 """
 
 CLOSE = """
 Counts the books from what lies in staging, and writes the report.
 
-**Fails** unless everything found was sent or rejected for a reason. Its log shows the books and what is wrong; the task
-that caused it is red as well. If the *books do not balance*, a file is missing or damaged: clear `convert` with its
-downstream tasks.
+**Fails** unless everything found was sent or rejected for a reason. Its log shows the books and what is wrong; mostly
+the task that caused it is red as well: repair that one. If the *books do not balance* and no other task is red, keep
+the run's folder in staging and open an issue: clearing `convert` would remove what tells why.
 """
 
 EXPIRE = """
 Removes what finished runs have staged, after `keep_days`, and their reports after `keep_reports_days`. It never touches
 a run in progress, and nothing waits for it.
+
+**Fails** if staging cannot be listed, read or written: the message says which. The next run's removes what it has left.
 """
 
 REDRIVE = """
@@ -127,9 +133,10 @@ whether only to say what would be sent.
 """
 
 DOCTOR = """
-Checks all that a run needs, and says in its log what to do about what is not right: that Splunk is there, takes the
-credentials and finds audit records; that both maps can be made from the clusters; that Segment answers; that staging
-can be written. Nothing is sent but a batch without events.
+Checks what a run needs, and says in its log what to do about what is not right: that Splunk is there, takes the
+credentials, finds audit records and extracts what lies deep in large ones; that both maps can be made from the
+clusters; that Segment answers; that staging can be written. Nothing is sent but a batch without events. It does not
+check the pools, the connection of the alerts, or the rights for `publish_namespace` and for Splunk's KV store.
 
 *Trigger* it before the first run, after a change of connections or of the Variable, and after a bad run.
 

@@ -52,7 +52,13 @@ def test_the_next_run_sends_what_was_given_up_and_no_more(line: Line, fault: Fau
     assert (line.check().resent >= line.count(SMALL)) is (fault in TAKEN.values())
 
 
-@pytest.mark.parametrize("taken", [False, True], ids="kill -9 in deliver, {}".format)
+@pytest.mark.parametrize(
+    "taken",
+    [
+        pytest.param(taken, id=f"kill -9 in deliver, {name} taking")
+        for taken, name in ((False, "before"), (True, "after"))
+    ],
+)
 def test_killed_in_deliver(line: Line, taken: bool) -> None:
     hold = Hold(taken=taken)
     line.segment.cue(hold, skip=1)

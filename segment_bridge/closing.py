@@ -36,6 +36,7 @@ def close(run: Staging, key: str) -> Report:
     alarming = {
         Alarm.UNBALANCED: tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance())),
         Alarm.SILENT: _silence(run, every),
+        Alarm.UNKNOWN_SILENCE: _doubt(run, every),
         Alarm.HOLE: _holes(plan),
         Alarm.UNKNOWN: _shortfalls(plan, every),
         Alarm.STAND_IN: _stand_ins(maps),
@@ -53,6 +54,7 @@ def close(run: Staging, key: str) -> Report:
             *problems(counted),
             *refusals(counted),
             *alarming[Alarm.SILENT],
+            *alarming[Alarm.UNKNOWN_SILENCE],
             *alarming[Alarm.HOLE],
         ),
         warnings=(*alarming[Alarm.UNKNOWN], *alarming[Alarm.STAND_IN], *_repeats(plan, every)),
@@ -93,11 +95,15 @@ def _holes(plan: Plan) -> tuple[str, ...]:
 def _silence(run: Staging, every: JourneyBooks) -> tuple[str, ...]:
     if every.found or every.state == "failed":
         return ()
-    if not run.exists(layout.SILENCE):
-        return ("no journey found anything, and nothing says whether there was anything to be found",)
-    if not run.read_json(layout.SILENCE, bool):
+    if not run.exists(layout.SILENCE) or not run.read_json(layout.SILENCE, bool):
         return ()
     return ("the source is silent: the window holds no audit record at all; check the index, and what feeds it",)
+
+
+def _doubt(run: Staging, every: JourneyBooks) -> tuple[str, ...]:
+    if every.found or every.state == "failed" or run.exists(layout.SILENCE):
+        return ()
+    return ("no journey found anything, and nothing says whether there was anything to be found",)
 
 
 def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:

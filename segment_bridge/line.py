@@ -18,12 +18,13 @@ from segment_bridge.events import TrackEvent, read_head
 from segment_bridge.pausing import SharedPause
 from segment_bridge.plan import Plan, Resend, SearchMode
 from segment_bridge.segment.several import deliver_several
+from segment_bridge.splunk.client import search_in_parts
 from segment_bridge.splunk.shares import share_out
-from segment_bridge.window import PERIOD, Kind
+from segment_bridge.window import LOOK_BACK, PERIOD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from segment_bridge.events import Rejection
     from segment_bridge.ledger import Ledger
@@ -63,16 +64,17 @@ def searches(plan: Plan) -> tuple[catalog.Search, ...]:
     return catalog.combine(journeys) if plan.search_mode is SearchMode.COMBINED else journeys
 
 
-def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk) -> int:
+def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk, longest: timedelta = LOOK_BACK) -> int:
     """Stage the complete answer to one search, for each of its journeys; return how many results it has.
 
-    Raises what :meth:`Splunk.search` and :func:`share_out` raise; then nothing of the answer is staged.
+    ``longest`` is the window of ordinary runs: a longer one is searched in parts. Raises what :meth:`Splunk.search` and
+    :func:`share_out` raise; then nothing of the answer is staged.
     """
     for name in (*map(layout.results, asked.names), layout.SILENCE):
         run.remove(name)
     found = 0
     plan = plan_of(run)
-    lines = splunk.search(asked.compile(index, plan.identity), plan.window)
+    lines = search_in_parts(splunk, asked.compile(index, plan.identity), plan.window, longest)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(run.write(layout.results(name))) for name in asked.names}
         for name, line in share_out(lines, asked.names, catalog.MARK):

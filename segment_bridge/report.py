@@ -72,6 +72,7 @@ class Alarm(StrEnum):
 
     UNBALANCED = "the books do not balance"
     SILENT = "the source is silent"
+    UNKNOWN_SILENCE = "nobody knows whether the source is silent"
     HOLE = "hours are not covered"
     UNKNOWN = "few users are known"
     STAND_IN = "a map stands in"

@@ -129,9 +129,9 @@ class SearchOperator(BaseOperator):
         """Return how many results were found."""
         context["label"] = self.search  # type: ignore[typeddict-unknown-key] # for the template of the map index
         search = catalog.search_named(self.search)
-        hook = SplunkHook(self.conn_id)
+        hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
         with hook.get_conn() as splunk:
-            return line.search(staging_of(context), search, index=hook.settings().index, splunk=splunk)
+            return line.search(staging_of(context), search, index=hook.settings().index, splunk=splunk, longest=longest)
 
 
 class DoubtSilenceOperator(BaseOperator):

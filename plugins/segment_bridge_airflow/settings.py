@@ -12,6 +12,7 @@ from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend, SearchMode
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
+from segment_bridge.window import PERIOD
 
 VARIABLE = "segment_bridge"
 
@@ -50,6 +51,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def look_back(self) -> timedelta:
         """How far a scheduled run reaches back at least."""
         return timedelta(hours=self.look_back_hours)
+
+    @property
+    def longest_search(self) -> timedelta:
+        """How much one search is asked for: what those of an ordinary run are, and an hour at least."""
+        return max(self.look_back, PERIOD)
 
     @property
     def reach(self) -> timedelta:

@@ -35,7 +35,7 @@ async def late(context: dict[str, Any]) -> None:
     if run["run_type"] != "scheduled" or run["state"] == "success":
         return
     minutes = LATE // timedelta(minutes=1)
-    state = "It has failed" if run["state"] == "failed" else "It is still at work"
+    state = "It has failed" if run["state"] == "failed" else "It has not ended"
     body = f"{state}, and has not succeeded within {minutes} minutes of the end of its data interval. {_DO}"
     await send_async(Alert(f"segment-bridge: {run['dag_run_id']} is late", body))
 
@@ -62,12 +62,11 @@ def succeeded(context: Context) -> None:
     if run.run_type != "scheduled" or run.logical_date is None:
         return
     failures = _failures_before(context)
-    # Each of them was told as late, if it is long enough ago.
-    if failures >= TOO_MANY or (failures and _now(run) - (run.logical_date - PERIOD) > LATE):
+    if failures:  # each of which was told as late
         runs = "failed run" if failures == 1 else "failed runs in a row"
         body = (
             f"After {failures} {runs}, {run.run_id} has succeeded. It looked where those should have looked. Hours "
-            "that no run has covered are named in the reports of those that failed."
+            "that no run has covered, if there are any, are named in the reports of those that failed."
         )
         send(Alert("segment-bridge: runs succeed again", body, cleared=True))
     elif _now(run) - run.logical_date > LATE:

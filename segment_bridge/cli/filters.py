@@ -71,7 +71,7 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 def search(names: tuple[str, ...], window: Window, search_mode: str, identity: str) -> None:
     """Search the journeys of a window; print the lines of each answer once it is proven complete.
 
-    A combined search prints what the journeys' own searches would, one journey after the other.
+    A combined search prints the results that the journeys' own searches would have, one journey after the other.
     """
     from segment_bridge.splunk import Splunk  # noqa: PLC0415 - not every command asks Splunk
 
@@ -93,11 +93,12 @@ def search(names: tuple[str, ...], window: Window, search_mode: str, identity: s
 
 
 def _print_answer(splunk: Splunk, asked: catalog.Search, spl: str, window: Window) -> None:
+    from segment_bridge.splunk.client import search_in_parts  # noqa: PLC0415 - as above
     from segment_bridge.splunk.shares import share_out  # noqa: PLC0415 - as above
 
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(tempfile.TemporaryFile()) for name in asked.names}
-        for name, line in share_out(splunk.search(spl, window), asked.names, catalog.MARK):
+        for name, line in share_out(search_in_parts(splunk, spl, window), asked.names, catalog.MARK):
             files[name].write(line + b"\n")
         for file in files.values():
             file.seek(0)

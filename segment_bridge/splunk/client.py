@@ -49,18 +49,15 @@ class Splunk:
     def search(self, spl: str, window: Window) -> Iterator[bytes]:
         """Run a search, which begins with ``search `` or ``|``, and yield the lines of its final result as they come.
 
-        A window that is longer than those of ordinary runs is searched part by part, the latest first: a role's limits
-        let pass what it is used to, and would end a search over days early whenever it is made. The lines are those of
-        one answer after the other; each is that of a row, or the only one of an empty result, without its line end.
-        What was yielded counts only once the iterator has ended normally. Raises :class:`IncompleteAnswer` where an
-        answer is not provably complete, :class:`RetryableError` where there is none, :class:`FatalError` for a search
-        that Splunk refuses, and :class:`ConfigurationError` for addresses, credentials, rights and certificates.
+        A line is that of a row, or the only one of an empty result, without its line end. What was yielded
+        counts only once the iterator has ended normally. Raises :class:`IncompleteAnswer` where the answer is not
+        provably complete, :class:`RetryableError` where there is none, :class:`FatalError` for a search that Splunk
+        refuses, and :class:`ConfigurationError` for addresses, credentials, rights and certificates.
         """
         if not spl.startswith(("search ", "|")):
             raise FatalError("a search has to begin with 'search ' or '|'")
-        for part in window.parts(LOOK_BACK):
-            with contextlib.closing(self._export(spl, part)) as body:
-                yield from read_results(body)
+        with contextlib.closing(self._export(spl, window)) as body:
+            yield from read_results(body)
 
     def _export(self, spl: str, window: Window) -> Body:
         with session.understood():
@@ -73,6 +70,16 @@ class Splunk:
                 preview="false",
             ).body
         return body
+
+
+def search_in_parts(splunk: Splunk, spl: str, window: Window, longest: timedelta = LOOK_BACK) -> Iterator[bytes]:
+    """Run a search over a window of any length, for no longer a part of it than ordinary runs search, the latest first.
+
+    A role's limits let pass what it does every hour, and would end a search over days early whenever it is made. The
+    lines are those of one answer after the other, and count only once all have come, as with :meth:`Splunk.search`.
+    """
+    for part in window.parts(longest):
+        yield from splunk.search(spl, part)
 
 
 def _epoch(moment: datetime) -> str:

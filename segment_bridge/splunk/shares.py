@@ -29,9 +29,9 @@ _decode: Callable[[bytes], _Line] = msgspec.json.Decoder(_Line).decode
 def share_out(lines: Iterable[bytes], names: Sequence[str], mark: str) -> Iterator[tuple[str, bytes]]:
     """Yield each line of an answer with the journey that it belongs to.
 
-    Where the search is about several journeys, each gets the lines that its own search would have been answered with;
-    the field ``mark`` says whose a row is, and is left out. Raises :class:`FatalError` for a row that is nobody's:
-    nothing of the answer counts then, as with an answer that is incomplete.
+    Where the search is about several journeys, each gets the results that its own search would have had, as the lines
+    of one answer; the field ``mark`` says whose a row is, and is left out. Raises :class:`FatalError` for a row that is
+    nobody's: nothing of the answer counts then, as with an answer that is incomplete.
     """
     if len(names) == 1:
         yield from ((names[0], line) for line in lines)

@@ -209,8 +209,8 @@ RUN = "scheduled__2026-01-05T12:00:00+00:00"
 @pytest.mark.parametrize(
     ("run_type", "state", "said"),
     [
-        ("scheduled", "running", "It is still at work"),
-        ("scheduled", "queued", "It is still at work"),
+        ("scheduled", "running", "It has not ended"),
+        ("scheduled", "queued", "It has not ended"),
         ("scheduled", "failed", "It has failed"),
         ("scheduled", "success", None),
         ("backfill", "running", None),

@@ -92,8 +92,11 @@ def test_nothing_found_is_no_success_before_the_source_is_known_to_speak(root: S
     run = stage(root, "one", [])
     report = closing.close(run.folder, "one")
     told = "no journey found anything, and nothing says whether there was anything to be found"
-    assert (report.problems, report.alarms) == ((told,), (told,))
+    assert (report.problems, report.alarms, report.alarm_kinds) == ((told,), (told,), (Alarm.UNKNOWN_SILENCE,))
     assert not closing.covers(report)
+    with pytest.raises(FatalError) as caught:
+        report.require_success()
+    assert type(caught.value) is FatalError
 
 
 def test_a_refused_event_is_a_problem_that_no_later_run_would_make_good(root: Staging) -> None:

@@ -68,6 +68,8 @@ def published(tmp_path: Path) -> Iterator[Published]:
         elif scope["type"] == "http" and b"fieldSelector" in scope["query_string"]:
             (selector,) = parse_qs(scope["query_string"].decode())["fieldSelector"]
             asked.add(("list", selector.removeprefix("metadata.name=")))
+        elif scope["type"] == "http" and "/configmaps" in scope["path"]:
+            asked.add((scope["method"], scope["path"]))
         await app(scope, receive, send)
 
     with serving(noting) as url:
@@ -93,7 +95,7 @@ def test_the_rights_in_the_manual_on_security_suffice(published: Published, entr
     (rules,) = (role["rules"] for role in roles if role["metadata"]["name"] == "segment-bridge-maps")
     for verb, name in published.asked | {("create", "")}:
         fitting = [rule for rule in rules if verb in rule["verbs"] and name in rule.get("resourceNames", [name])]
-        assert [rule["resources"] for rule in fitting] == [["configmaps"]], (verb, name)
+        assert [(rule["apiGroups"], rule["resources"]) for rule in fitting] == [([""], ["configmaps"])], (verb, name)
     assert ("list", f"uid-map-{2 if entries is FEW else 4}") in published.asked  # it looks behind the last part
 
 

@@ -323,6 +323,7 @@ def test_no_event_is_larger_than_the_limit_and_none_below_it_is_rejected(filler:
         ('{"workspaceID":"%s","a":"é"}' % ("字" * MAX_EVENT), '{"workspaceID":"11111","a":"é"}'),
         ('{"a":"%s","a":"é"}' % ("字" * MAX_EVENT), '{"a":"é","workspaceID":"11111"}'),
         ('{"a":{%s}}' % (" " * MAX_EVENT), '{"a":{},"workspaceID":"11111"}'),
+        ('{"a":"b"%s}' % (" " * MAX_EVENT), '{"a":"b","workspaceID":"11111"}'),
     ],
 )
 def test_properties_get_the_workspace_and_stay_on_one_line(text: str, printed: str) -> None:

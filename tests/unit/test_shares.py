@@ -44,6 +44,20 @@ def test_values_stay_as_they_are_written() -> None:
     ]
 
 
+def test_several_answers_in_a_row_become_one_for_each_journey() -> None:
+    parts = [
+        *(row(0, b'{"a":"1","journey":"one"}'), row(1, b'{"a":"2","journey":"other"}', LAST)),
+        EMPTY,
+        row(0, b'{"a":"3","journey":"one"}', LAST),
+    ]
+    assert shares(*parts) == {
+        "one": [row(0, b'{"a":"1"}'), row(1, b'{"a":"3"}', LAST)],
+        "other": [row(0, b'{"a":"2"}', LAST)],
+        "third": [EMPTY],
+    }
+    assert shares(*parts, names=("one",)) == {"one": parts}
+
+
 def test_an_empty_answer_is_one_for_each() -> None:
     assert shares(EMPTY) == {"one": [EMPTY], "other": [EMPTY], "third": [EMPTY]}
 

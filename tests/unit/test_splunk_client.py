@@ -21,6 +21,7 @@ import trustme
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.settings import SplunkSettings
 from segment_bridge.splunk import Clause, Splunk
+from segment_bridge.splunk.client import search_in_parts
 from segment_bridge.window import Window
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ LONG = Window.parse("2026-01-31T03:00:00Z", "2026-01-31T12:00:00Z")
 def test_a_long_window_is_asked_for_in_parts_the_latest_first() -> None:
     answers = iter([whole(BODY), whole(EMPTY + b"\n"), whole(ROWS[1].replace(b'"offset":1', b'"offset":0') + b"\n")])
     with serving(lambda _: next(answers)) as server, Splunk(with_token(server.url)) as splunk:
-        found = list(splunk.search(SPL, LONG))
+        found = list(search_in_parts(splunk, SPL, LONG))
     assert found == [*ROWS, EMPTY, ROWS[1].replace(b'"offset":1', b'"offset":0')]
     asked = [(request.form["earliest_time"], request.form["latest_time"]) for request in server.requests]
     assert asked == [("1769846400", "1769860800"), ("1769832000", "1769846400"), ("1769828400", "1769832000")]
@@ -215,7 +216,7 @@ def test_a_long_window_is_asked_for_in_parts_the_latest_first() -> None:
 def test_a_part_that_is_incomplete_makes_the_whole_answer_so() -> None:
     answers = iter([whole(BODY), whole(ROWS[0] + b"\n"), whole(BODY)])
     with serving(lambda _: next(answers)) as server, Splunk(with_token(server.url)) as splunk:
-        found = splunk.search(SPL, LONG)
+        found = search_in_parts(splunk, SPL, LONG)
         assert [next(found), next(found), next(found)] == [*ROWS, ROWS[0]]
         with pytest.raises(IncompleteAnswer):
             next(found)

@@ -21,7 +21,7 @@ from sandbox.splunk import AuditLog, create_app
 from sandbox.traffic import Plan, Traffic, generate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG as AirflowDag  # noqa: N811 - the sandbox has the name of ours
@@ -114,17 +114,22 @@ def dag() -> AirflowDag:
     return load()
 
 
-def run_by_hand(dag: AirflowDag, **form: object) -> DagRun:
+def run_with(dag: AirflowDag, form: Mapping[str, object], at: datetime | None = None) -> DagRun:
     """Run a DAG with what somebody has put into its form; in one process, its tasks would keep that for later runs."""
     forms: list[Any] = [dag.params, *(task.params for task in dag.tasks)]
     params = [form.get_param(name) for form in forms for name in form]
     untouched = [param.value for param in params]
     try:
-        run: DagRun = dag.test(run_conf=form)
+        run: DagRun = dag.test(logical_date=at, run_conf=dict(form))
     finally:
         for param, value in zip(params, untouched, strict=True):
             param.value = value
     return run
+
+
+def run_by_hand(dag: AirflowDag, **form: object) -> DagRun:
+    """Run a DAG likewise, as of now."""
+    return run_with(dag, form)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.dag_run import load
 from sandbox.deployment import environment
-from tests.airflow.conftest import run_by_hand
+from tests.airflow.conftest import run_by_hand, run_with
 from tests.airflow.planted import World, world
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_a_run_tells_nothing(  # noqa: PLR0917 - fixtures
     who, planted.splunk.status, planted.segment.status, state, form = RUNS[case]
     connect(planted, who, monkeypatch, home)
     end = datetime.fromisoformat(f"2026-01-05T12:00:{[*RUNS].index(case):02}Z")
-    run = impatient.test(logical_date=end, run_conf=form)
+    run = run_with(impatient, form, end)
 
     printed = capfd.readouterr()
     texts = {"stdout": printed.out, "stderr": printed.err, "logging": caplog.text, **told(home)}

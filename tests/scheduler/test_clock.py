@@ -212,7 +212,6 @@ def test_alerts_fire_once_and_are_cleared(moving: Moving, world: World) -> None:
         assert moving.hour(number)["state"] == "failed", number
         if number == 43:  # before the clock moves on, as above
             until(lambda: told_beside_lateness(world), 90)
-    until(lambda: told_beside_lateness(world), 90)
     assert told_beside_lateness(world) == ["segment-bridge: 5 runs have failed in a row"]
 
     until(lambda: any("It has failed" in alert["message"] for alert in world.receiver.alerts), 90)

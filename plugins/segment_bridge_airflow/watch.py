@@ -50,8 +50,9 @@ def failed(context: Context) -> None:
     lost = first - PERIOD + reach
     body = (
         f"{TOO_MANY} scheduled runs have failed in a row, the first of them that of {format_time(first)}. The next one "
-        f"that succeeds reaches back to what was covered last, but at most {reach / timedelta(days=1):g} days. If none "
-        f"succeeds before {format_time(lost)}, or Splunk keeps its records for less, events are lost. {_DO}"
+        "that succeeds searches what those should have, and reaches back at most "
+        f"{reach / timedelta(days=1):g} days. If none succeeds before {format_time(lost)}, or Splunk keeps its records "
+        f"for less, events are lost. {_DO}"
     )
     send(Alert(f"segment-bridge: {TOO_MANY} runs have failed in a row", body))
 

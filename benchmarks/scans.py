@@ -1,4 +1,4 @@
-"""How many audit records searches look at for each event that they find, in both search modes.
+"""How many audit records searches look at for each event that they find.
 
 Counted are records, not seconds: how long the stand-in takes says nothing of Splunk. It keeps no index of words, and
 looks at every record of the window; a perfect index would leave it those that match the terms of a search. What real
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
-from benchmarks.harness import Command, require_equal, run
+from benchmarks.harness import Command, run
 from benchmarks.tables import Goal, Table
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
@@ -28,28 +28,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PLAN = Plan(users=60, hours=4)
-_MODES = ("per_journey", "combined")
 
 
 def benchmark(_rounds: int, _largest: int, _without: tuple[str, ...]) -> Table:
     """Count once, as every round would count the same."""
     log = AuditLog(tuple(Record.parse(line.strip()) for line in generate(_PLAN).records()))
     with serving(create_app(log)) as url, TemporaryDirectory() as folder:
-        printed = [Path(folder) / mode for mode in _MODES]
-        costs = [_search(url, mode, path) for mode, path in zip(_MODES, printed, strict=True)]
-        require_equal(*printed)
-    return Table("scans", [], list(_goals(*costs)))
+        cost = _search(url, Path(folder) / "results")
+    return Table("scans", [], list(_goals(cost)))
 
 
-def _search(url: str, mode: str, path: Path) -> Counter[str]:
-    """Search all journeys; return what it has cost, and leave the lines that were found, sorted."""
+def _search(url: str, path: Path) -> Counter[str]:
+    """Search all journeys; return what it has cost."""
     end = _PLAN.start + timedelta(hours=_PLAN.hours)
     window = (f"--from={_PLAN.start.isoformat()}", f"--to={end.isoformat()}")
     bridge = Path(sys.executable).with_name("segment-bridge")
     settings = (f"SPLUNK_API_URL={url}", "SPLUNK_USERNAME=admin", "SPLUNK_PASSWORD=changeme")
-    run(Command(mode, ("env", *settings, bridge, "search", *window, "--search-mode", mode)), path)
-    # A combined search tells of its journeys one after the other, in an order of its own.
-    path.write_bytes(b"".join(sorted(path.read_bytes().splitlines(keepends=True))))
+    run(Command("search", ("env", *settings, bridge, "search", *window)), path)
     told = requests.get(f"{url}/sandbox/searches", timeout=60).content.splitlines()
     requests.delete(f"{url}/sandbox/searches", timeout=60).raise_for_status()
     cost = Counter(searches=len(told))
@@ -58,11 +53,7 @@ def _search(url: str, mode: str, path: Path) -> Counter[str]:
     return cost
 
 
-def _goals(per_journey: Counter[str], combined: Counter[str]) -> Iterator[Goal]:
-    for mode, cost in zip(_MODES, (per_journey, combined), strict=True):
-        yield Goal(f"{mode}: searches", cost["searches"])
-        yield Goal(f"{mode}: records looked at for each event found", cost["scanned"] / cost["results"])
-        yield Goal(f"{mode}: records that match the terms, for each event found", cost["matched"] / cost["results"])
-    what = "combined in relation to per_journey: records"
-    yield Goal(f"{what} looked at", combined["scanned"] / per_journey["scanned"], most=0.7)
-    yield Goal(f"{what} that match the terms", combined["matched"] / per_journey["matched"], most=1)
+def _goals(cost: Counter[str]) -> Iterator[Goal]:
+    yield Goal("searches", cost["searches"])
+    yield Goal("records looked at for each event found", cost["scanned"] / cost["results"])
+    yield Goal("records that match the terms, for each event found", cost["matched"] / cost["results"])

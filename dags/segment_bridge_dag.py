@@ -52,7 +52,7 @@ with DAG(
     publish = PublishMapsOperator(task_id="publish", inlets=[assets.USERS, assets.WORKSPACES], doc_md=manual.PUBLISH)
     search = SearchOperator.partial(
         task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
-    ).expand(search=begin.output)
+    ).expand(journey=begin.output)
     doubt_silence = DoubtSilenceOperator(task_id="doubt_silence", pool="splunk", doc_md=manual.DOUBT_SILENCE)
     convert = ConvertResultsOperator(
         task_id="convert",

@@ -11,21 +11,21 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from segment_bridge import batch, books, canary, catalog, closing, layout, ledger, mapping, watermark
+from segment_bridge import batch, books, canary, closing, layout, ledger, mapping, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import FatalError, RetryableError
 from segment_bridge.events import TrackEvent, read_head
 from segment_bridge.pausing import SharedPause
-from segment_bridge.plan import Plan, Resend, SearchMode
+from segment_bridge.plan import Plan, Resend
 from segment_bridge.segment.several import deliver_several
 from segment_bridge.splunk.client import search_in_parts
-from segment_bridge.splunk.shares import share_out
 from segment_bridge.window import LOOK_BACK, PERIOD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from segment_bridge.catalog import Journey
     from segment_bridge.events import Rejection
     from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
@@ -58,27 +58,20 @@ def plan_of(run: Staging) -> Plan:
     return run.read_json(layout.PLAN, Plan)
 
 
-def searches(plan: Plan) -> tuple[catalog.Search, ...]:
-    """Return the searches that a run makes."""
-    journeys = catalog.find(plan.journeys)
-    return catalog.combine(journeys) if plan.search_mode is SearchMode.COMBINED else journeys
+def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk, longest: timedelta = LOOK_BACK) -> int:
+    """Stage the complete answer to a journey's search; return how many results it has.
 
-
-def search(run: Staging, asked: catalog.Search, *, index: str, splunk: Splunk, longest: timedelta = LOOK_BACK) -> int:
-    """Stage the complete answer to one search, for each of its journeys; return how many results it has.
-
-    ``longest`` is the window of ordinary runs: a longer one is searched in parts. Raises what :meth:`Splunk.search` and
-    :func:`share_out` raise; then nothing of the answer is staged.
+    ``longest`` is the window of ordinary runs: a longer one is searched in parts. Raises what :meth:`Splunk.search`
+    raises; then nothing of the answer is staged.
     """
-    for name in (*map(layout.results, asked.names), layout.SILENCE):
+    for name in (layout.results(journey.name), layout.SILENCE):
         run.remove(name)
     found = 0
     plan = plan_of(run)
-    lines = search_in_parts(splunk, asked.compile(index, plan.identity), plan.window, longest)
-    with contextlib.ExitStack() as stack:
-        files = {name: stack.enter_context(run.write(layout.results(name))) for name in asked.names}
-        for name, line in share_out(lines, asked.names, catalog.MARK):
-            files[name].write(line + b"\n")
+    lines = search_in_parts(splunk, journey.compile(index, plan.identity), plan.window, longest)
+    with run.write(layout.results(journey.name)) as file:
+        for line in lines:
+            file.write(line + b"\n")
             found += books.has_result(line)
     return found
 

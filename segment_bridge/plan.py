@@ -20,15 +20,6 @@ class Resend(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
 
 
-class SearchMode(StrEnum):
-    """How a run searches; the value is that of the setting ``search_mode``."""
-
-    #: Each journey by a search of its own.
-    PER_JOURNEY = "per_journey"
-    #: All journeys of one API group and resource by one search.
-    COMBINED = "combined"
-
-
 class Span(msgspec.Struct, frozen=True):
     """A window as it is staged."""
 
@@ -60,7 +51,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     message_id_prefix: str = ""
     resend: Resend = Resend.ALWAYS
-    search_mode: SearchMode = SearchMode.PER_JOURNEY
     identity: IdentityMode = IdentityMode.BRIDGE
     #: Below this share of results whose user and workspace are known, somebody is told; 0 tells nobody.
     least_coverage: float = 0.0

@@ -67,8 +67,7 @@ report says nothing of it.
 """
 
 SEARCH = """
-Asks Splunk for the results of one journey, and takes them only if the answer is provably complete. Where the setting
-`search_mode` is `combined`, one search is about several journeys, whose names are the task's label.
+Asks Splunk for the results of one journey, and takes them only if the answer is provably complete.
 
 **Fails** at once for credentials, rights and SPL that Splunk refuses: check the connection `splunk_default`. It fails
 after its retries if Splunk cannot be reached or never answers completely; the message names the rule that the answer

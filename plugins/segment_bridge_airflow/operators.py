@@ -45,7 +45,7 @@ def failing_at_once(execute: Callable[P, R]) -> Callable[P, R]:
 
 
 class BeginRunOperator(BaseOperator):
-    """Decide the window and the journeys; return the names of the searches that it takes."""
+    """Decide the window and the journeys; return the names of the journeys."""
 
     @failing_at_once
     def execute(self, context: Context) -> list[str]:
@@ -55,7 +55,7 @@ class BeginRunOperator(BaseOperator):
         self.log.info("a %s run searches %s for %d journeys", plan.kind, plan.window, len(plan.journeys))
         if plan.hole:
             self.log.error("no run has covered %s, and this one does not reach it", plan.hole.window)
-        return [search.name for search in line.searches(plan)]
+        return list(plan.journeys)
 
 
 class MapUsersOperator(BaseOperator):
@@ -115,23 +115,24 @@ class PublishMapsOperator(BaseOperator):
 
 
 class SearchOperator(BaseOperator):
-    """Stage the complete answer to one search, which is that of a journey, or of several."""
+    """Stage the complete answer to a journey's search."""
 
-    template_fields: Sequence[str] = ("search",)
+    template_fields: Sequence[str] = ("journey",)
 
-    def __init__(self, *, search: str, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
+    def __init__(self, *, journey: str, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**kwargs)
-        self.search = search
+        self.journey = journey
         self.conn_id = conn_id
 
     @failing_at_once
     def execute(self, context: Context) -> int:
         """Return how many results were found."""
-        context["label"] = self.search  # type: ignore[typeddict-unknown-key] # for the template of the map index
-        search = catalog.search_named(self.search)
+        context["label"] = self.journey  # type: ignore[typeddict-unknown-key] # for the template of the map index
+        (journey,) = catalog.find([self.journey])
         hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
+        index = hook.settings().index
         with hook.get_conn() as splunk:
-            return line.search(staging_of(context), search, index=hook.settings().index, splunk=splunk, longest=longest)
+            return line.search(staging_of(context), journey, index=index, splunk=splunk, longest=longest)
 
 
 class DoubtSilenceOperator(BaseOperator):

@@ -84,7 +84,6 @@ def plan_of(context: Context) -> Plan:
         dry_run=bool(form.get("dry_run")),
         message_id_prefix=settings.message_id_prefix,
         resend=resend,
-        search_mode=settings.search_mode,
         identity=settings.identity,
         least_coverage=settings.least_coverage,
     )

@@ -10,7 +10,7 @@ from airflow.sdk import Variable
 
 from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
-from segment_bridge.plan import Resend, SearchMode
+from segment_bridge.plan import Resend
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
 from segment_bridge.window import PERIOD
 
@@ -29,8 +29,6 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reach_days: float = 7
     #: Whether a run sends again what earlier ones have sent.
     resend: Resend = Resend.ALWAYS
-    #: Whether each journey has a search of its own.
-    search_mode: SearchMode = SearchMode.PER_JOURNEY
     identity: IdentityMode = IdentityMode.BRIDGE
     #: By how many percent a map may be smaller than the last good one, and how old that one may be to stand in.
     map_shrink_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = DEFAULT_MAP_SHRINK_PERCENT

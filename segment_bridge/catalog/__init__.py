@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from segment_bridge.catalog.combined import MARK, Combined, Search, combine, split
 from segment_bridge.catalog.journey import Journey
 from segment_bridge.catalog.journeys import JOURNEYS
 from segment_bridge.errors import ConfigurationError
@@ -13,7 +12,7 @@ from segment_bridge.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["JOURNEYS", "MARK", "Combined", "Journey", "Search", "check", "combine", "find", "search_named", "searches"]
+__all__ = ["JOURNEYS", "Journey", "check", "find"]
 
 
 def find(names: Iterable[str] = ()) -> tuple[Journey, ...]:
@@ -27,24 +26,6 @@ def find(names: Iterable[str] = ()) -> tuple[Journey, ...]:
         known = ", ".join(journey.name for journey in JOURNEYS)
         raise ConfigurationError(f"no journey named {', '.join(sorted(unknown))}: there are {known}")
     return tuple(journey for journey in JOURNEYS if not wanted or journey.name in wanted)
-
-
-def searches(names: Iterable[str], *, combined: bool) -> tuple[Search, ...]:
-    """Return the searches of the journeys of these names: their own, or those that :func:`combine` makes of them.
-
-    Raises :class:`ConfigurationError` as :func:`find` does.
-    """
-    journeys = find(names)
-    return combine(journeys) if combined else journeys
-
-
-def search_named(name: str) -> Search:
-    """Return the search of this name, which is that of a journey, or of several that :func:`combine` makes one.
-
-    Raises :class:`ConfigurationError` as :func:`find` does.
-    """
-    (search,) = combine(find(split(name)))
-    return search
 
 
 def check(journeys: Sequence[Journey]) -> None:

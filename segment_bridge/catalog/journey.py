@@ -66,11 +66,6 @@ class Journey:
         pipeline = self.narrow(spl.Pipeline(self.base(index, self.clauses)))
         return str(put_out(pipeline, self.output(identity), lookup))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The journeys that its search is about."""
-        return (self.name,)
-
     def base(self, index: str, clauses: Iterable[Clause]) -> spl.Term:
         """Give the terms of the audit records that are of its kind of object and satisfy these clauses."""
         terms = spl.index(index) & spl.SearchField("log_type").equals("audit")

@@ -7,7 +7,7 @@ import json
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import identity_option, search_mode_option
+from segment_bridge.cli.options import identity_option
 from segment_bridge.settings import DEFAULT_INDEX, IdentityMode
 
 
@@ -27,15 +27,13 @@ def journeys(*, as_json: bool) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--index", envvar="SPLUNK_INDEX", default=DEFAULT_INDEX, show_default=True, help="The index to search.")
-@search_mode_option
 @identity_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {name, title, spl}.")
-def spl(names: tuple[str, ...], index: str, search_mode: str, identity: str, *, as_json: bool) -> None:
+def spl(names: tuple[str, ...], index: str, identity: str, *, as_json: bool) -> None:
     """Print the journeys' searches."""
-    searches = catalog.searches(names, combined=search_mode == "combined")
-    compiled = [(asked, asked.compile(index, IdentityMode(identity))) for asked in searches]
+    compiled = [(journey, journey.compile(index, IdentityMode(identity))) for journey in catalog.find(names)]
     if as_json:
-        listed = [{"name": asked.name, "title": asked.title, "spl": text} for asked, text in compiled]
+        listed = [{"name": journey.name, "title": journey.title, "spl": text} for journey, text in compiled]
         click.echo(json.dumps(listed, indent=2))
         return
-    click.echo("\n\n".join(f"``` {asked.name}: {asked.title} ```\n{text}" for asked, text in compiled))
+    click.echo("\n\n".join(f"``` {journey.name}: {journey.title} ```\n{text}" for journey, text in compiled))

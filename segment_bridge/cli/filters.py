@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import shutil
 import sys
@@ -12,13 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import (
-    environment,
-    identity_option,
-    search_mode_option,
-    settings_options,
-    window_options,
-)
+from segment_bridge.cli.options import environment, identity_option, settings_options, window_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import IdentityMode, KubernetesSettings, SplunkSettings
@@ -65,42 +58,35 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @window_options
-@search_mode_option
 @identity_option
 @settings_options("SPLUNK_")
-def search(names: tuple[str, ...], window: Window, search_mode: str, identity: str) -> None:
-    """Search the journeys of a window; print the lines of each answer once it is proven complete.
-
-    A combined search prints the results that the journeys' own searches would have, one journey after the other.
-    """
+def search(names: tuple[str, ...], window: Window, identity: str) -> None:
+    """Search the journeys of a window; print the lines of each answer once it is proven complete."""
     from segment_bridge.splunk import Splunk  # noqa: PLC0415 - not every command asks Splunk
 
-    chosen = catalog.searches(names, combined=search_mode == "combined")
+    chosen = catalog.find(names)
     with environment() as env:
         settings = SplunkSettings.from_environment(env)
     failed = []
     with Splunk(settings) as splunk:
-        for asked in chosen:
+        for journey in chosen:
             try:
-                retrying()(_print_answer, splunk, asked, asked.compile(settings.index, IdentityMode(identity)), window)
+                retrying()(_print_answer, splunk, journey.compile(settings.index, IdentityMode(identity)), window)
             except ConfigurationError:
                 raise
             except BridgeError as error:
-                failed.append(asked.name)
-                click.echo(f"segment-bridge: {asked.name}: {error}", err=True)
+                failed.append(journey.name)
+                click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
     if failed:
         raise BridgeError(f"{len(failed)} of {len(chosen)} searches have no complete answer: {', '.join(failed)}")
 
 
-def _print_answer(splunk: Splunk, asked: catalog.Search, spl: str, window: Window) -> None:
+def _print_answer(splunk: Splunk, spl: str, window: Window) -> None:
     from segment_bridge.splunk.client import search_in_parts  # noqa: PLC0415 - as above
-    from segment_bridge.splunk.shares import share_out  # noqa: PLC0415 - as above
 
-    with contextlib.ExitStack() as stack:
-        files = {name: stack.enter_context(tempfile.TemporaryFile()) for name in asked.names}
-        for name, line in share_out(search_in_parts(splunk, spl, window), asked.names, catalog.MARK):
-            files[name].write(line + b"\n")
-        for file in files.values():
-            file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer)
+    with tempfile.TemporaryFile() as file:
+        for line in search_in_parts(splunk, spl, window):
+            file.write(line + b"\n")
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()

@@ -62,18 +62,6 @@ def environment(**overrides: str) -> Environment:
     return Environment({**os.environ, **given, **overrides})
 
 
-def search_mode_option(command: Command) -> Command:
-    """Add ``--search-mode`` and pass it on as ``search_mode``."""
-    return click.option(
-        "--search-mode",
-        envvar="SEGMENT_BRIDGE_SEARCH_MODE",
-        type=click.Choice(["per_journey", "combined"]),
-        default="per_journey",
-        show_default=True,
-        help="Whether each journey has a search of its own, or those of one API group and resource have one together.",
-    )(command)
-
-
 def identity_option(command: Command) -> Command:
     """Add ``--identity`` and pass it on as ``identity``."""
     return click.option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, search_mode_option, settings_options, window_options
+from segment_bridge.cli.options import environment, settings_options, window_options
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import BridgeError, ConfigurationError
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="How many hours old the last good map may be to stand in for one that cannot be used.",
 )
-@search_mode_option
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def run(
@@ -76,7 +75,6 @@ def run(
     *,
     staging: str,
     resend: str,
-    search_mode: str,
     map_shrink_percent: int,
     map_stand_in_hours: int,
     message_id_prefix: str,
@@ -88,7 +86,7 @@ def run(
 
     from segment_bridge import layout, line  # noqa: PLC0415 - as above
     from segment_bridge.gate import Limits  # noqa: PLC0415 - as above
-    from segment_bridge.plan import Plan, Resend, SearchMode, Span  # noqa: PLC0415 - as above
+    from segment_bridge.plan import Plan, Resend, Span  # noqa: PLC0415 - as above
 
     journeys = tuple(journey.name for journey in catalog.find(names))
     with environment() as env:
@@ -105,7 +103,6 @@ def run(
         dry_run=dry_run,
         message_id_prefix=message_id_prefix,
         resend=Resend(resend),
-        search_mode=SearchMode(search_mode),
     )
     limits = Limits(largest_shrink=map_shrink_percent, oldest=timedelta(hours=map_stand_in_hours))
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -141,7 +138,7 @@ class _Carrying:
         line.begin(self.folder, plan)
         try:
             self._map()
-            self._search(line.searches(plan))
+            self._search(catalog.find(plan.journeys))
             with self._step("convert", 1):
                 batches = line.convert_results(self.folder)
             if self.segment:
@@ -172,19 +169,19 @@ class _Carrying:
             _until_last_try(lambda last: mapping.map_workspaces(root, key, members, limits=limits, last_try=last))
             advance()
 
-    def _search(self, searches: tuple[catalog.Search, ...]) -> None:
+    def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up
         from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
 
         index = self.splunk.index
-        with self._step("search", len(searches)) as advance, Splunk(self.splunk) as splunk:
-            for asked in searches:
+        with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
+            for journey in journeys:
                 try:
-                    retrying()(line.search, self.folder, asked, index=index, splunk=splunk)
+                    retrying()(line.search, self.folder, journey, index=index, splunk=splunk)
                 except ConfigurationError:
                     raise
                 except BridgeError as error:
-                    click.echo(f"segment-bridge: {asked.name}: {error}", err=True)
+                    click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
                 advance()
             retrying()(line.doubt_silence, self.folder, index=index, splunk=splunk)
 

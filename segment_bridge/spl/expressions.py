@@ -64,11 +64,6 @@ def text(value: str) -> Expression:
     return Expression(quoting.eval_text(value))
 
 
-def always() -> Expression:
-    """Hold for every row."""
-    return _call("true")
-
-
 def is_not_null(expression: Expression) -> Expression:
     """Ask whether there is a value."""
     return _call("isnotnull", expression)
@@ -89,11 +84,6 @@ def case(*branches: tuple[Expression, Expression]) -> Expression:
     return _call("case", *(part for branch in branches for part in branch))
 
 
-def choose(condition: Expression, value: Expression, otherwise: Expression) -> Expression:
-    """Take one value where the condition is true, else the other."""
-    return _call("if", condition, value, otherwise)
-
-
 def cut_before(expression: Expression, character: str) -> Expression:
     """Keep what stands before the first such character."""
     return _call("replace", expression, text(f"(?s)[{character}].*"), text(""))
@@ -104,24 +94,9 @@ def position_of(values: Expression, value: str) -> Expression:
     return _call("mvfind", values, text(quoting.exact_regex(value)))
 
 
-def holds_like(values: Expression, pattern: str) -> Expression:
-    """Ask for any value like a pattern of ``search``, and as ``search`` does: in any case, and never with null."""
-    return is_not_null(values if pattern == "*" else _call("mvfind", values, text(quoting.pattern_regex(pattern))))
-
-
-def list_of(*expressions: Expression) -> Expression:
-    """Make a list of those that are not null; null where all are."""
-    return _call("mvappend", *expressions)
-
-
 def item(values: Expression, position: Expression | int) -> Expression:
     """Take one value of a list; null where there is none, or where the position is null."""
     return _call("mvindex", values, Expression(str(position)) if isinstance(position, int) else position)
-
-
-def json_part(source: Expression, path: str) -> Expression:
-    """Read one path out of JSON text; null where it is none, or has no such path."""
-    return _call("spath", source, text(path))
 
 
 def json_object(**members: Expression) -> Expression:

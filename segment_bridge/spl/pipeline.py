@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from segment_bridge.spl import expressions, quoting
+from segment_bridge.spl import quoting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from segment_bridge.spl.expressions import Expression
     from segment_bridge.spl.terms import Term
 
@@ -43,19 +41,6 @@ class Pipeline:
         """Keep, of the rows with one value of the field, the earliest; drop rows without one."""
         return self._then(f"dedup {quoting.new_field(field)} sortby +_time")
 
-    def expand(self, field: str) -> Pipeline:
-        """Make a row for each value of a field; the text of the record goes first, as Splunk bounds what it copies."""
-        return self._then("fields - _raw", f"mvexpand {quoting.new_field(field)}")
-
-    def only(self, condition: Expression, steps: Callable[[Pipeline], Pipeline]) -> Pipeline:
-        """Take these steps with the rows for which the condition is true; all others pass as they are.
-
-        Of the steps, ``where``, ``eval``, ``spath`` and ``dedup_earliest`` can be kept to some rows.
-        """
-        return replace(
-            self, commands=steps(_Guarded(search=self.search, commands=self.commands, guard=condition)).commands
-        )
-
     def head(self, count: int) -> Pipeline:
         """Keep the first rows, and search no further."""
         return self._then(f"head {count}")
@@ -74,27 +59,3 @@ class Pipeline:
 
     def _then(self, *commands: str) -> Pipeline:
         return replace(self, commands=self.commands + commands)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Guarded(Pipeline):
-    """The same commands, for the rows alone for which ``guard`` is true; it is never null."""
-
-    guard: Expression
-
-    def where(self, condition: Expression) -> Pipeline:
-        return Pipeline.where(self, ~self.guard | condition)
-
-    def eval(self, **fields: Expression) -> Pipeline:
-        made = {name: expressions.choose(self.guard, value, expressions.field(name)) for name, value in fields.items()}
-        return Pipeline.eval(self, **made)
-
-    def spath(self, *, source: str, path: str, output: str) -> Pipeline:
-        return self.eval(**{output: expressions.json_part(expressions.field(source), path)})
-
-    def dedup_earliest(self, field: str) -> Pipeline:
-        """Let the rows without a value of their own pass, which are all the others, and leave these in their order."""
-        found = self.where(expressions.is_not_null(expressions.field(field)))
-        once = expressions.case((self.guard, expressions.field(quoting.new_field(field))))
-        made = Pipeline.eval(found, once=once).eval(once_time=expressions.field("_time"))
-        return made._then("dedup once keepempty=true sortby +once_time -_time")  # noqa: SLF001 - own class

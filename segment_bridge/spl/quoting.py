@@ -67,11 +67,6 @@ def exact_regex(text: str) -> str:
     return f"^{re.escape(text)}$"
 
 
-def pattern_regex(pattern: str) -> str:
-    """Return a regular expression that finds what a pattern of ``search`` does; see :func:`exact_regex`."""
-    return f"(?is)^{'.*'.join(map(re.escape, pattern.split('*')))}$"
-
-
 def _in_double_quotes(value: str) -> str:
     _refuse_control(value)
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -13,7 +13,7 @@ from sandbox.splunk.commands import compile_search
 from sandbox.splunk.errors import SplError
 from sandbox.splunk.language import parse
 from segment_bridge import spl
-from segment_bridge.catalog import JOURNEYS, combine
+from segment_bridge.catalog import JOURNEYS
 from segment_bridge.convert import MAX_MESSAGE_ID, convert
 from segment_bridge.errors import ConfigurationError, IncompleteAnswer
 from segment_bridge.events import MAX_EVENT, Rejection, TrackEvent, from_body, to_body
@@ -162,7 +162,7 @@ SEEDS: dict[str, list[bytes]] = {
         b'\x02{"userAgent":"kubectl"}',
     ],
     "quoting": [b'a"b\\', b"objectRef.name", b"it's", b"a*b?", b'" | delete', "joé".encode()],
-    "grammar": [search.compile("main").encode() for search in (*JOURNEYS, *combine(JOURNEYS))]
+    "grammar": [search.compile("main").encode() for search in JOURNEYS]
     + [
         b"stats count by a, b",
         b"sort 3 -a +b",

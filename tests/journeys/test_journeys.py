@@ -1,8 +1,4 @@
-"""Every journey, from audit record to track event, in both search modes, against a Splunk over HTTP.
-
-A journey's own search is asked by the command line; a combined one by the library, of whose answer only the share of
-the journey is looked at: the others may well select records that are near misses of this one.
-"""
+"""Every journey, from audit record to track event, by the command line, against a Splunk over HTTP."""
 
 from __future__ import annotations
 
@@ -14,12 +10,6 @@ import pytest
 
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
-from segment_bridge import catalog, layout, line
-from segment_bridge.plan import Plan, SearchMode, Span
-from segment_bridge.settings import SplunkSettings
-from segment_bridge.splunk import Splunk
-from segment_bridge.staging import Staging
-from segment_bridge.window import Window
 from tests.journeys.cases import END, START, Case, Journey, journeys
 from tests.journeys.command_line import ndjson, segment_bridge, write_maps
 
@@ -75,33 +65,31 @@ def names() -> dict[str, str]:
     return {journey["title"]: journey["name"] for journey in json.loads(segment_bridge("spl", "--json"))}
 
 
-@pytest.fixture(scope="module", params=list(SearchMode))
-def outcome_of(
-    names: dict[str, str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Callable[[Journey], Outcome]:
+@pytest.fixture(scope="module")
+def outcome_of(names: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Journey], Outcome]:
     """Take a journey's records through the line, once for all of its cases."""
     made: dict[str, Outcome] = {}
 
     def outcome_of(journey: Journey) -> Outcome:
         if journey.title not in made:
             folder = tmp_path_factory.mktemp("journey")
-            made[journey.title] = _carry(journey, names[journey.title], folder, request.param)
+            made[journey.title] = _carry(journey, names[journey.title], folder)
         return made[journey.title]
 
     return outcome_of
 
 
-def _carry(journey: Journey, name: str, folder: Path, mode: SearchMode) -> Outcome:
+def _carry(journey: Journey, name: str, folder: Path) -> Outcome:
     log, rejected = folder / "audit.log", folder / "rejected.ndjson"
     log.write_text("".join(json.dumps(record.audit) + "\n" for case in journey.cases for record in case.records))
     with serving(create_app(AuditLog.from_files([log]))) as url:
-        results = _own_answer(url, name) if mode is SearchMode.PER_JOURNEY else _share(url, name, folder)
+        results = _answer(url, name)
     events = segment_bridge("convert", *write_maps(folder), "--rejected", str(rejected), given=results)
     rows = [line["result"] for line in ndjson(results) if "result" in line]
     return Outcome(rows, ndjson(events), ndjson(rejected.read_bytes()))
 
 
-def _own_answer(url: str, name: str) -> bytes:
+def _answer(url: str, name: str) -> bytes:
     return segment_bridge(
         *("search", name, "--from", START, "--to", END),
         SPLUNK_API_URL=url,
@@ -110,18 +98,6 @@ def _own_answer(url: str, name: str) -> bytes:
         SPLUNK_USERNAME="admin",
         SPLUNK_PASSWORD="changeme",
     )
-
-
-def _share(url: str, name: str, folder: Path) -> bytes:
-    run = Staging.at(str(folder / "run"))
-    span = Span.of(Window.parse(START, END))
-    plan = Plan(span=span, journeys=tuple(one.name for one in catalog.JOURNEYS), search_mode=SearchMode.COMBINED)
-    line.begin(run, plan)
-    (asked,) = (one for one in line.searches(plan) if name in one.names)
-    with Splunk(SplunkSettings(url=url, username="admin", password="changeme", timeout=60)) as splunk:
-        line.search(run, asked, index=INDEX, splunk=splunk)
-    with run.read(layout.results(name)) as file:
-        return file.read()
 
 
 def test_the_journeys_are_the_eight(names: dict[str, str]) -> None:

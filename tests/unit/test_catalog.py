@@ -27,7 +27,6 @@ NAMES = (
     "release-done",
     "pull-request-created",
 )
-PIPELINERUNS = ("build-pipelinerun-created", "build-pipelinerun-started", "build-pipelinerun-ended")
 
 
 def journey(*clauses: Clause, name: str = "one", **changes: object) -> Journey:
@@ -57,12 +56,9 @@ class TestGolden:
 
     def test_every_file_belongs_to_a_search(self) -> None:
         files = {str(path.relative_to(update.FOLDER)) for path in update.FOLDER.glob("*/*.spl")}
-        components, pipelineruns = "component-events+pull-request-created", "+".join(PIPELINERUNS)
         assert files == {
             *(f"spl/{name}.spl" for name in NAMES),
             *(f"spl_lookup/{name}.spl" for name in ("application-events", "component-events")),
-            *(f"spl_combined/{name}.spl" for name in (components, pipelineruns)),
-            f"spl_combined_lookup/{components}.spl",
         }
 
     def test_an_update_writes_all_files_and_removes_stale_ones(

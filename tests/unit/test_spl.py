@@ -387,24 +387,6 @@ class TestTerms:
         kept = [number for number, record in enumerate(RECORDS) if holds(record)]
         assert found(spl.Pipeline(term), LOG) == kept
         assert found(spl.Pipeline(spl.index("main") & term), LOG) == kept
-        assert found(ANY.where(term.condition()), LOG) == kept
-        assert found(ANY.where(~term.condition()), LOG) == [n for n in range(len(RECORDS)) if n not in kept]
-
-    @given(ASCII, ASCII)
-    @example("X*y", "xxY")
-    @example("a.c", "abc")
-    @example("", "")
-    @SLOW
-    def test_a_condition_finds_what_the_term_does(self, pattern: str, value: str) -> None:
-        term = spl.SearchField("objectRef.a").matches(pattern)
-        records = log({"a": value}, {"a": pattern.replace("*", value)}, {"a": pattern.swapcase()}, {})
-        assert found(ANY.where(term.condition()), records) == found(spl.Pipeline(term), records)
-
-    def test_a_condition_takes_any_value_of_a_list(self) -> None:
-        condition = spl.SearchField("objectRef.a{}").equals("Y").condition()
-        records = log({"a": ["x", "y"]}, {"a": ["x"]}, {"a": []})
-        assert found(ANY.where(condition), records) == [0]
-        assert found(ANY.where(~condition), records) == [1, 2]
 
     A, B, C = (spl.SearchField(name).equals("x") for name in NAMES)
 
@@ -484,13 +466,6 @@ class TestExpressions:
             (spl.item(spl.field("a{}"), spl.field("b")), "mvindex('a{}', b)"),
             (spl.position_of(spl.field("a{}"), "x.y"), "mvfind('a{}', \"^x\\\\.y$\")"),
             (spl.json_object(b=spl.field("a"), a=spl.text("x")), 'json_object("b", a, "a", "x")'),
-            (spl.json_part(spl.field("a"), "b.c-d"), 'spath(a, "b.c-d")'),
-            (spl.choose(A, spl.text("1"), spl.field("d")), 'if(a=="x", "1", d)'),
-            (spl.list_of(spl.field("a"), spl.text("b")), 'mvappend(a, "b")'),
-            (spl.holds_like(spl.field("a.b"), "x"), "isnotnull(mvfind('a.b', \"(?is)^x$\"))"),
-            (spl.holds_like(spl.field("a"), "*x.y*"), 'isnotnull(mvfind(a, "(?is)^.*x\\\\.y.*$"))'),
-            (spl.holds_like(spl.field("a"), "*"), "isnotnull(a)"),
-            ((spl.index("main") & ~spl.SearchField("a").present()).condition(), "true() AND NOT (isnotnull(a))"),
         ],
     )
     def test_what_is_printed(self, expression: spl.Expression, printed: str) -> None:
@@ -518,14 +493,6 @@ class TestExpressions:
             (spl.item(field("a{}"), spl.position_of(field("b{}"), "x")), {"a": ["1", "2"], "b": ["x.", "x"]}, "2"),
             (spl.item(field("a{}"), spl.position_of(field("b{}"), "x")), {"a": ["1", "2"], "b": ["X"]}, None),
             (spl.json_object(b=field("a"), c=field("b")), {"a": 'q"\n'}, '{"b":"q\\"\\n","c":null}'),
-            (spl.json_part(field("a"), "b.c"), {"a": '{"b":{"c":"1"}}'}, "1"),
-            (spl.json_part(field("a"), "b.c"), {"a": "b.c"}, None),
-            (spl.json_part(field("a"), "b.c"), {}, None),
-            (spl.choose(field("a").equals("1"), field("b"), field("c")), {"a": "1", "c": "3"}, None),
-            (spl.choose(field("a").equals("1"), field("b"), field("c")), {"b": "2", "c": "3"}, "3"),
-            (spl.list_of(field("a"), field("b"), field("c")), {"a": "1", "c": "3"}, ["1", "3"]),
-            (spl.list_of(field("a"), field("b"), field("c")), {"b": "2"}, "2"),
-            (spl.list_of(field("a"), field("b"), field("c")), {}, None),
         ],
     )
     def test_values(self, expression: spl.Expression, record: dict[str, object], value: Value) -> None:
@@ -583,78 +550,6 @@ class TestPipeline:
         ]
         made = ANY.eval(kind=spl.field("verb")).dedup_earliest("kind")
         assert found(made, AuditLog(tuple(records))) == [1, 2]
-
-    def test_a_row_for_each_value_without_the_text_of_the_record(self) -> None:
-        made = ANY.eval(kind=spl.list_of(spl.text("x"), spl.text("y"))).expand("kind")
-        assert str(made) == ('search index="main"\n| eval kind=mvappend("x", "y")\n| fields - _raw\n| mvexpand kind')
-        assert found(made.where(spl.field("kind").equals("y")), LOG) == list(range(len(RECORDS)))
-
-    @given(EXPRESSIONS, EXPRESSIONS)
-    @SLOW
-    def test_steps_with_some_rows_leave_the_others_alone(self, case: ExpressionCase, value: ExpressionCase) -> None:
-        condition, holds = case
-        own = spl.field("objectRef.a").equals("x")
-        some = spl.is_not_null(spl.case((own, spl.text("never null"))))
-        made = ANY.eval(kind=spl.text("before")).only(
-            some, lambda steps: steps.where(condition).eval(kind=spl.case((value[0], spl.text("after"))))
-        )
-        rows = compile_search(str(made.fields("auditID", "kind"))).run(LOG)
-        assert {int(str(row["auditID"])): row.get("kind") for row in rows} == {
-            number: ("after" if value[1](record) else None) if record.get("a") == "x" else "before"
-            for number, record in enumerate(RECORDS)
-            if record.get("a") != "x" or holds(record)
-        }
-
-    def test_what_steps_with_some_rows_print(self) -> None:
-        def steps(pipeline: spl.Pipeline) -> spl.Pipeline:
-            return (
-                pipeline.where(spl.field("b").equals("y") & spl.field("c").equals("z"))
-                .eval(d=spl.field("c"))
-                .spath(source="d", path="e.f", output="h")
-                .dedup_earliest("h")
-            )
-
-        made = ANY.only(spl.field("a").equals("x"), steps).eval(i=spl.field("h"))
-        assert str(made) == (
-            'search index="main"\n'
-            '| where NOT (a=="x") OR (b=="y" AND c=="z")\n'
-            '| eval d=if(a=="x", c, d)\n'
-            '| eval h=if(a=="x", spath(d, "e.f"), h)\n'
-            '| where NOT (a=="x") OR isnotnull(h)\n'
-            '| eval once=case(a=="x", h)\n'
-            """| eval once_time=if(a=="x", '_time', once_time)\n"""
-            "| dedup once keepempty=true sortby +once_time -_time\n"
-            "| eval i=h"
-        )
-
-    def test_the_earliest_of_each_value_among_some_rows(self) -> None:
-        rows = [
-            (3, "x", "p"),
-            (1, "x", "p"),
-            (2, "x", None),
-            (4, "x", "q"),
-            (1, "y", "p"),
-            (2, "y", "p"),
-            (3, "y", None),
-        ]
-        records = [
-            Record.parse(
-                json.dumps(
-                    {
-                        "auditID": number,
-                        "requestReceivedTimestamp": f"2024-05-01T12:00:0{second}Z",
-                        "verb": verb,
-                        "userAgent": agent,
-                    }
-                ).encode()
-            )
-            for number, (second, verb, agent) in enumerate(rows)
-        ]
-        made = ANY.only(
-            spl.field("verb").equals("x"), lambda steps: steps.eval(kind=spl.field("userAgent")).dedup_earliest("kind")
-        )
-        # First its own, the earliest first; then the others, the newest first as they came.
-        assert found(made, AuditLog(tuple(records))) == [1, 3, 6, 5, 4]
 
     def test_nothing_but_the_fields_named(self) -> None:
         search = compile_search(str(ANY.eval(kind=spl.text("k")).fields("kind", "missing")))

@@ -12,10 +12,10 @@ from segment_bridge_airflow import assets, defaults, manual, watch
 from segment_bridge_airflow.form import FORM
 from segment_bridge_airflow.operators import (
     BeginRunOperator,
+    CheckSourceOperator,
     CloseBooksOperator,
     ConvertResultsOperator,
     DeliverBatchesOperator,
-    DoubtSilenceOperator,
     ExpireRunsOperator,
     MapUsersOperator,
     MapWorkspacesOperator,
@@ -53,7 +53,12 @@ with DAG(
     search = SearchOperator.partial(
         task_id="search", pool="splunk", map_index_template="{{ label }}", doc_md=manual.SEARCH
     ).expand(journey=begin.output)
-    doubt_silence = DoubtSilenceOperator(task_id="doubt_silence", pool="splunk", doc_md=manual.DOUBT_SILENCE)
+    check_source = CheckSourceOperator(
+        task_id="check_source",
+        pool="splunk",
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # it counts whatever journey failed
+        doc_md=manual.CHECK_SOURCE,
+    )
     convert = ConvertResultsOperator(
         task_id="convert",
         most_groups=20,
@@ -76,6 +81,6 @@ with DAG(
     map_users >> share_users >> search >> convert >> deliver >> close
     [map_users, map_workspaces] >> convert
     [map_users, map_workspaces] >> publish
-    search >> doubt_silence >> close
+    search >> check_source >> close
     [begin, convert] >> close
     begin >> expire

@@ -43,6 +43,13 @@ def main() -> None:
 @click.option("--splunk-port", type=_PORT, default=0, help="By default a free one.")
 @click.option("--kubernetes-port", type=_PORT, default=0, help="By default a free one.")
 @click.option("--segment-port", type=_PORT, default=0, help="By default a free one.")
+@click.option(
+    "--splunk-reading",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How Splunk behaves where that is not settled (docs/sandbox.md); may be repeated.",
+)
 @click.option("--kubeconfig", type=click.Path(dir_okay=False, path_type=Path), help="Where to write a kubeconfig.")
 def serve(
     *,
@@ -51,6 +58,7 @@ def serve(
     splunk_port: int,
     kubernetes_port: int,
     segment_port: int,
+    settings: tuple[str, ...],
     kubeconfig: Path | None,
 ) -> None:
     """Serve the three until SIGTERM; print one line of JSON with their addresses once they are ready."""
@@ -58,12 +66,13 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     try:
         log = splunk.AuditLog.from_files(logs)
-    except splunk.AuditLogError as error:
+        readings = splunk.DOCUMENTED.having(*settings)
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
     with contextlib.ExitStack() as stack:
         objects = kubernetes.Clusters.from_folder(clusters) if clusters else kubernetes.Clusters({})
         addresses = {
-            "splunk": stack.enter_context(serving(splunk.create_app(log), splunk_port)),
+            "splunk": stack.enter_context(serving(splunk.create_app(log, readings), splunk_port)),
             "kubernetes": stack.enter_context(serving(kubernetes.create_app(objects), kubernetes_port)),
             "segment": stack.enter_context(serving(segment.create_app(), segment_port)),
         }

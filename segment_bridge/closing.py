@@ -12,6 +12,7 @@ from segment_bridge import books, layout, redriven
 from segment_bridge.events import from_body
 from segment_bridge.plan import Plan
 from segment_bridge.report import Alarm, JourneyBooks, MapBooks, Report, problems, refusals, total
+from segment_bridge.source_check import Seen
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -33,10 +34,11 @@ def close(run: Staging, key: str) -> Report:
         for name in (layout.USERS, layout.WORKSPACES)
         if run.exists(layout.map_summary(name))
     }
+    seen = run.read_json(layout.SOURCE, Seen) if run.exists(layout.SOURCE) else None
     alarming = {
         Alarm.UNBALANCED: tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance())),
-        Alarm.SILENT: _silence(run, every),
-        Alarm.UNKNOWN_SILENCE: _doubt(run, every),
+        Alarm.SILENT: _silence(every, seen),
+        Alarm.UNKNOWN_SILENCE: _unknown_silence(every, seen),
         Alarm.HOLE: _holes(plan),
         Alarm.UNKNOWN: _shortfalls(plan, every),
         Alarm.STAND_IN: _stand_ins(maps),
@@ -47,6 +49,7 @@ def close(run: Staging, key: str) -> Report:
         journeys=counted,
         total=every,
         maps=maps,
+        truncated=seen.truncated if seen else {},
         balanced=not alarming[Alarm.UNBALANCED],
         coverage=round(every.coverage, 4),
         problems=(
@@ -57,7 +60,7 @@ def close(run: Staging, key: str) -> Report:
             *alarming[Alarm.UNKNOWN_SILENCE],
             *alarming[Alarm.HOLE],
         ),
-        warnings=(*alarming[Alarm.UNKNOWN], *alarming[Alarm.STAND_IN], *_repeats(plan, every)),
+        warnings=(*alarming[Alarm.UNKNOWN], *alarming[Alarm.STAND_IN], *_truncated(seen), *_repeats(plan, every)),
         alarms=tuple(chain.from_iterable(alarming.values())),
         alarm_kinds=tuple(kind for kind, said in alarming.items() if said),
         samples=_samples(run, plan) if plan.dry_run else {},
@@ -92,18 +95,29 @@ def _holes(plan: Plan) -> tuple[str, ...]:
     return (f"no run has covered {hole}, and none will by itself: start a backfill while Splunk has the records",)
 
 
-def _silence(run: Staging, every: JourneyBooks) -> tuple[str, ...]:
-    if every.found or every.state == "failed":
+def _silence(every: JourneyBooks, seen: Seen | None) -> tuple[str, ...]:
+    if every.found or every.state == "failed" or not (seen and seen.silent):
         return ()
-    if not run.exists(layout.SILENCE) or not run.read_json(layout.SILENCE, bool):
-        return ()
+    if seen.other_records:
+        said = "the window holds records, but none with log_type=audit"
+        return (f"{said}: check the index, and what the collector adds to audit records",)
     return ("the source is silent: the window holds no audit record at all; check the index, and what feeds it",)
 
 
-def _doubt(run: Staging, every: JourneyBooks) -> tuple[str, ...]:
-    if every.found or every.state == "failed" or run.exists(layout.SILENCE):
+def _unknown_silence(every: JourneyBooks, seen: Seen | None) -> tuple[str, ...]:
+    if every.found or every.state == "failed" or (seen and seen.silent is not None):
         return ()
     return ("no journey found anything, and nothing says whether there was anything to be found",)
+
+
+def _truncated(seen: Seen | None) -> tuple[str, ...]:
+    if seen is None:
+        return ("nothing says how many records the API server has cut: the source was not checked",)
+    if not seen.truncated:
+        return ()
+    counted = ", ".join(f"{count} of {resource}" for resource, count in seen.truncated.items())
+    said = f"the API server cut records that were too large, which journeys may have missed: {counted}"
+    return (f"{said}; raise its --audit-log-truncate-max-event-size, or that of the webhook",)
 
 
 def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:

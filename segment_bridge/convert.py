@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from segment_bridge.event_names import event_name
-from segment_bridge.events import MAX_EVENT, UNREADABLE, Reason, Rejection, SearchResult, TrackEvent
+from segment_bridge.events import MAX_EVENT, UNREADABLE, Reason, Rejection, SearchResult, TrackEvent, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -93,7 +93,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
         if not name:
             yield Rejection(Reason.MISSING_EVENT, line)
             continue
-        data = (result.properties or "").encode()
+        data = unmarked((result.properties or "").encode())
         inner, workspace = data[1:-1], stamp.workspace
         try:
             # An object within which there is no other one is checked, but neither built nor printed again, if it
@@ -215,4 +215,4 @@ def _is_deep(value: dict[str, Any]) -> bool:
 @lru_cache(maxsize=256)
 def _compact(text: str) -> bytes:
     """Parse and print a context, and what ends the event with it; it names a program, and there are few of those."""
-    return b'},"context":%s}' % _encode(_decode_object(text.encode()))
+    return b'},"context":%s}' % _encode(_decode_object(unmarked(text.encode())))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from segment_bridge import canary, deep_fields, identity
+from segment_bridge import identity, large_records, source_check
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.segment.outcome import RefusedError
 from segment_bridge.splunk import Splunk, session
@@ -35,10 +35,15 @@ SPLUNK_CHECKS = (
     "splunk login",
     "splunk search endpoint",
     "splunk index",
-    "splunk deep fields",
+    "splunk large records",
 )
 _SEGMENT, _STAGING = "segment reachable", "staging writable"
 _THERE = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+_OTHERS = "; it holds other records, but none with log_type=audit"
+_ADVICE = {
+    False: "check SPLUNK_INDEX, that the role may search it, and that the collector sends records",
+    True: "check SPLUNK_INDEX, and what the collector adds to audit records",
+}
 _INFO = "/services/server/info"
 _EMPTY_BATCH = b'{"batch":[]}'
 
@@ -112,7 +117,7 @@ def check_splunk(settings: SplunkSettings, window: Window) -> Iterator[Check]:
             yield from map(_not_checked, left)
             return
     with Splunk(settings) as splunk:
-        yield from _searches(splunk, settings.index, window)
+        yield from _searches(splunk, settings, window)
 
 
 def check_map(name: str, make: Callable[[], IdentityMap]) -> Check:
@@ -193,10 +198,12 @@ def _login(settings: SplunkSettings) -> str:
     return "the credentials are taken"
 
 
-def _searches(splunk: Splunk, index: str, window: Window) -> Iterator[Check]:
-    *_, endpoint, readable, deep = SPLUNK_CHECKS
+def _searches(splunk: Splunk, settings: SplunkSettings, window: Window) -> Iterator[Check]:
+    *_, endpoint, readable, large = SPLUNK_CHECKS
     try:
-        found = canary.holds_records(splunk, index, window)
+        source = settings.source
+        found = source_check.holds(splunk, source_check.audit_record(source), window)
+        others = not found and source_check.holds(splunk, source_check.any_record(source), window)
     except BridgeError as error:
         # What is refused for its rights or its contents, or ends too early, has met an endpoint that is there.
         if isinstance(error, IncompleteAnswer) or error.http_status in _THERE:
@@ -205,36 +212,40 @@ def _searches(splunk: Splunk, index: str, window: Window) -> Iterator[Check]:
         else:
             yield _failure(endpoint, error)
             yield _not_checked(readable)
-        yield _not_checked(deep)
+        yield _not_checked(large)
         return
     yield Check(name=endpoint, ok=True, told="version 2 answers")
     if not found:
         yield Check(
             name=readable,
             ok=False,
-            told=f"no audit record in {index} within {window}",
-            advice="check SPLUNK_INDEX, that the role may search it, and that the collector sends records",
+            told=f"no audit record in {source.index} within {window}{_OTHERS if others else ''}",
+            advice=_ADVICE[others],
         )
-        yield _not_checked(deep)
+        yield _not_checked(large)
         return
-    yield Check(name=readable, ok=True, told=f"{index} holds audit records within {window}")
+    yield Check(name=readable, ok=True, told=f"{source.index} holds audit records within {window}")
     try:
-        yield _deep(deep, deep_fields.compare(splunk, index, window))
+        yield _large(large, large_records.look(splunk, source, window))
     except BridgeError as error:
-        yield _failure(deep, error)
+        yield _failure(large, error)
 
 
-def _deep(name: str, seen: deep_fields.Seen) -> Check:
+def _large(name: str, seen: large_records.Seen) -> Check:
     if not seen.records:
-        return Check(name=name, ok=None, told=f"not checked: no record is larger than {deep_fields.LARGE:,} characters")
-    if seen.missing:
+        told = f"not checked: no record is larger than {large_records.EXTRACTED:,} bytes"
+        return Check(name=name, ok=None, told=told)
+    told = f"{seen.records} of up to {seen.largest:,} bytes"
+    if seen.unread:
         return Check(
             name=name,
             ok=False,
-            told=f"of {seen.records} large records, Splunk does not extract: {', '.join(seen.missing)}",
-            advice="raise maxchars and limit in [kv], and extraction_cutoff in [spath], of Splunk's limits.conf",
+            told=f"{told}: even by their paths, Splunk does not read: {', '.join(seen.unread)}",
+            advice="raise extraction_cutoff in [spath], and maxchars and limit in [kv], of Splunk's limits.conf",
         )
-    return Check(name=name, ok=True, told=f"extracted from each of {seen.records} large records")
+    if seen.unextracted:
+        told += "; automatic extraction, on which no search depends, does not reach their end"
+    return Check(name=name, ok=True, told=f"searches read the whole of {told}")
 
 
 def _failure(name: str, error: BridgeError) -> Check:

@@ -3,7 +3,7 @@
 ::
 
     plan.json                      what the run is about
-    silence.json                   true if the window holds no audit record at all; there only if nothing was found
+    source.json                    what the source holds beside what was found
     maps/users.json                and maps/workspaces.json, with a NAME.summary.json of each
     results/JOURNEY.ndjson         a complete answer of Splunk, its lines as they came
     rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
@@ -25,8 +25,8 @@ from segment_bridge.segment.outcome import Outcome
 from segment_bridge.staging import Staging
 
 PLAN = "plan.json"
-#: Whether there was anything at all to be found; there where no journey found anything.
-SILENCE = "silence.json"
+#: What the source holds that no journey finds, as :class:`segment_bridge.source_check.Seen`.
+SOURCE = "source.json"
 REPORT = "report.json"
 REDRIVES = "redrives"
 USERS = "users"

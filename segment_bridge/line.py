@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from segment_bridge import batch, books, canary, closing, layout, ledger, mapping, watermark
+from segment_bridge import batch, books, catalog, closing, layout, ledger, mapping, source_check, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import FatalError, RetryableError
 from segment_bridge.events import TrackEvent, read_head
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
     from segment_bridge.segment import Outcome, Segment
+    from segment_bridge.settings import Source
     from segment_bridge.splunk import Splunk
     from segment_bridge.staging import Staging
 
@@ -58,17 +59,17 @@ def plan_of(run: Staging) -> Plan:
     return run.read_json(layout.PLAN, Plan)
 
 
-def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk, longest: timedelta = LOOK_BACK) -> int:
+def search(run: Staging, journey: Journey, *, source: Source, splunk: Splunk, longest: timedelta = LOOK_BACK) -> int:
     """Stage the complete answer to a journey's search; return how many results it has.
 
     ``longest`` is the window of ordinary runs: a longer one is searched in parts. Raises what :meth:`Splunk.search`
     raises; then nothing of the answer is staged.
     """
-    for name in (layout.results(journey.name), layout.SILENCE):
+    for name in (layout.results(journey.name), layout.SOURCE):
         run.remove(name)
     found = 0
     plan = plan_of(run)
-    lines = search_in_parts(splunk, journey.compile(index, plan.identity), plan.window, longest)
+    lines = search_in_parts(splunk, journey.compile(source, plan.identity), plan.window, longest)
     with run.write(layout.results(journey.name)) as file:
         for line in lines:
             file.write(line + b"\n")
@@ -76,17 +77,19 @@ def search(run: Staging, journey: Journey, *, index: str, splunk: Splunk, longes
     return found
 
 
-def doubt_silence(run: Staging, *, index: str, splunk: Splunk) -> None:
-    """Where all journeys have answers and none found anything, ask whether there was anything to be found at all.
+def check_source(run: Staging, *, source: Source, splunk: Splunk, longest: timedelta = LOOK_BACK) -> None:
+    """Stage what the source holds that no journey finds; where it was found silent, only a new search changes that.
 
-    Where there was not, only other answers change that.
+    Where all journeys have answers and none found anything, that is whether there was anything to be found at all.
     """
-    if run.exists(layout.SILENCE) and run.read_json(layout.SILENCE, bool):
+    if run.exists(layout.SOURCE) and run.read_json(layout.SOURCE, source_check.Seen).silent:
         return
     plan = plan_of(run)
     answers = [layout.results(journey) for journey in plan.journeys]
-    if all(run.exists(name) and not _any_result(run, name) for name in answers):
-        run.write_json(layout.SILENCE, not canary.holds_records(splunk, index, plan.window))
+    nothing = all(run.exists(name) and not _any_result(run, name) for name in answers)
+    journeys = catalog.find(plan.journeys)
+    seen = source_check.look(splunk, source, plan.window, journeys, nothing_found=nothing, longest=longest)
+    run.write_json(layout.SOURCE, seen)
 
 
 def convert_results(run: Staging) -> list[str]:

@@ -86,6 +86,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     journeys: dict[str, JourneyBooks]
     total: JourneyBooks
     maps: dict[str, MapBooks]
+    #: By resource, how many records the API server has cut, so that journeys may have missed them.
+    truncated: dict[str, int] = {}
     balanced: bool
     #: The share of results whose user and workspace are known.
     coverage: float

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="SplunkSettings | SegmentSettings | KubernetesSettings")
 
-#: The index of the shared staging installation; every other one names its own.
-DEFAULT_INDEX = "federated:rh_rhtap_stage_audit"
 DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
 DEFAULT_CONNECTIONS = 8
 DEFAULT_REQUESTS_PER_SECOND = 100.0
@@ -37,6 +35,27 @@ class IdentityMode(StrEnum):
     BRIDGE = "bridge"
     #: By the search, from a lookup that holds the user ID map: user names do not leave Splunk.
     SPLUNK_LOOKUP = "splunk_lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where audit records lie in Splunk: an index, and what narrows it down.
+
+    ``fields`` are pairs of a field that Splunk has without looking into records (``host``, ``source``, indexed fields)
+    and its value, in which ``*`` stands for anything.
+    """
+
+    index: str
+    sourcetype: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+def search_fields(text: str, setting: str) -> tuple[tuple[str, str], ...]:
+    """Read ``name=value`` pairs that commas separate; raises :class:`ConfigurationError`, which names the setting."""
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    if not all(name.strip() and value.strip() for name, _, value in pairs):
+        raise ConfigurationError(f"{setting} is no list of fields: write it as host=api-*,source=audit")
+    return tuple((name.strip(), value.strip()) for name, _, value in pairs)
 
 
 class Environment:
@@ -126,7 +145,11 @@ class SplunkSettings:
     url: str
     app: str = "search"
     owner: str = "nobody"
-    index: str = DEFAULT_INDEX
+    #: Where the audit records lie; only searches need it.
+    index: str = ""
+    sourcetype: str = ""
+    #: Further fixed terms of every search, as :class:`Source` has them.
+    search_fields: tuple[tuple[str, str], ...] = ()
     username: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
@@ -136,6 +159,13 @@ class SplunkSettings:
     verify: bool = True
     #: Seconds without a byte after which the connection counts as dead; Splunk sends keep-alives in between.
     timeout: float = 300.0
+
+    @property
+    def source(self) -> Source:
+        """Where the audit records lie; raises :class:`ConfigurationError` where no index is set."""
+        if not self.index:
+            raise ConfigurationError("Splunk's index is not set: set SPLUNK_INDEX to that of the audit records")
+        return Source(self.index, self.sourcetype, self.search_fields)
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
@@ -153,7 +183,9 @@ class SplunkSettings:
             url=env.require("SPLUNK_API_URL"),
             app=env.get("SPLUNK_APP_NAME", "search"),
             owner=env.get("SPLUNK_OWNER", "nobody"),
-            index=env.get("SPLUNK_INDEX", DEFAULT_INDEX),
+            index=env.require("SPLUNK_INDEX"),
+            sourcetype=env.get("SPLUNK_SOURCETYPE"),
+            search_fields=search_fields(env.get("SPLUNK_SEARCH_FIELDS"), "SPLUNK_SEARCH_FIELDS"),
             username=username,
             password=password,
             token=token,

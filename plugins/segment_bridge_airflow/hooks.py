@@ -23,7 +23,7 @@ from segment_bridge import doctor
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.kubernetes import Cluster
 from segment_bridge.segment import Segment
-from segment_bridge.settings import DEFAULT_BATCH_API, DEFAULT_INDEX, SegmentSettings, SplunkSettings
+from segment_bridge.settings import DEFAULT_BATCH_API, SegmentSettings, SplunkSettings, search_fields
 from segment_bridge.splunk import Splunk
 from segment_bridge.window import Window
 
@@ -80,7 +80,9 @@ class SplunkHook(BaseHook):
             password=password if login else "",
             token="" if login else password,
             app=extra.get("app") or "search",
-            index=extra.get("index") or DEFAULT_INDEX,
+            index=extra.get("index") or "",
+            sourcetype=extra.get("sourcetype") or "",
+            search_fields=search_fields(extra.get("search_fields") or "", f"{self.conn_id}: search_fields"),
             ca_file=extra.get("ca_file") or "",
             verify=_yes(self.conn_id, "verify", extra.get("verify")),
         )

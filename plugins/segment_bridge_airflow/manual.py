@@ -12,8 +12,8 @@ Segment. What was delivered before, Segment recognizes by its messageId.
 1. `begin` decides the window and the journeys.
 2. `map_users` and `map_workspaces` read from the clusters who is who; `share_users` and `publish` hand the maps on,
    where that is switched on.
-3. `search` asks Splunk, one task for each journey, or for several together; `doubt_silence` looks further where none
-   found anything.
+3. `search` asks Splunk, one task for each journey; `check_source` counts records that the API server cut, and where
+   no journey found anything, checks that there are records at all.
 4. `convert` turns results into events, and `deliver` sends them, one task for each group of batches.
 5. `close` counts the books and writes the report. Beside all of this, `expire` removes what is old.
 
@@ -74,15 +74,16 @@ after its retries if Splunk cannot be reached or never answers completely; the m
 broke, and Splunk's job inspector shows why. The journeys of other searches are delivered all the same.
 """
 
-DOUBT_SILENCE = """
-Where no journey found anything, asks Splunk whether the window holds any audit record at all. If it holds none, the
-source is silent: `close` fails, and somebody is told.
+CHECK_SOURCE = """
+Counts the records that the API server cut because they were too large, which journeys may have missed; the report
+warns of them. Where no journey found anything, it also checks that the window holds any audit record. If it holds
+none, the source is silent: `close` fails, and an alert is sent.
 
 A source that is found silent stays so until it was searched again: once it is repaired, clear `search` with its
 downstream tasks.
 
-**Fails** as `search` does, and `close` with it: nobody knows then whether the run has found all there was. It does
-nothing where a journey failed.
+**Fails** as `search` does. Where no journey found anything, `close` then fails as well, because an empty result proves
+nothing.
 """
 
 CONVERT = """

@@ -130,13 +130,13 @@ class SearchOperator(BaseOperator):
         context["label"] = self.journey  # type: ignore[typeddict-unknown-key] # for the template of the map index
         (journey,) = catalog.find([self.journey])
         hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
-        index = hook.settings().index
+        source = hook.settings().source
         with hook.get_conn() as splunk:
-            return line.search(staging_of(context), journey, index=index, splunk=splunk, longest=longest)
+            return line.search(staging_of(context), journey, source=source, splunk=splunk, longest=longest)
 
 
-class DoubtSilenceOperator(BaseOperator):
-    """Where no journey found anything, ask whether there was anything to be found at all."""
+class CheckSourceOperator(BaseOperator):
+    """Count records that the API server has cut, and where no journey found anything, look for any record at all."""
 
     def __init__(self, *, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**kwargs)
@@ -145,9 +145,10 @@ class DoubtSilenceOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> None:
         """Return nothing."""
-        hook = SplunkHook(self.conn_id)
+        hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
+        source = hook.settings().source
         with hook.get_conn() as splunk:
-            line.doubt_silence(staging_of(context), index=hook.settings().index, splunk=splunk)
+            line.check_source(staging_of(context), source=source, splunk=splunk, longest=longest)
 
 
 class ConvertResultsOperator(BaseOperator):

@@ -45,7 +45,17 @@ _SPLUNK = {
         },
         "index": {
             "label": "Index",
-            "description": "The index of the audit records; that of the shared staging installation, if empty.",
+            "description": "The index of the audit records; searches need it.",
+            "schema": {"type": _TEXT},
+        },
+        "sourcetype": {
+            "label": "Sourcetype",
+            "description": "The sourcetype of the audit records; it spares Splunk most of the others.",
+            "schema": {"type": _TEXT},
+        },
+        "search_fields": {
+            "label": "Search fields",
+            "description": "Further fixed terms of every search, as host=api-*,source=audit.",
             "schema": {"type": _TEXT},
         },
         "ca_file": {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sandbox.splunk import eval as expressions
 from sandbox.splunk import json_path, language, patterns, search, syntax
 from sandbox.splunk.errors import SplError
+from sandbox.splunk.readings import DOCUMENTED
 from sandbox.splunk.records import AuditLog, Row
 from sandbox.splunk.values import Value, number, several, single, text
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sandbox.splunk.kvstore import Table
     from sandbox.splunk.operators import Run
+    from sandbox.splunk.readings import Readings
 
     Stage: TypeAlias = Callable[[Iterable[Row]], Iterable[Row]]
 
@@ -32,6 +34,7 @@ class Search:
 
     index: str
     stages: tuple[Stage, ...]
+    readings: Readings
 
     def run(
         self,
@@ -47,32 +50,37 @@ class Search:
         """
         cost = Counter() if cost is None else cost
         first, *others = self.stages
-        rows: Iterable[Row] = first(_counted(log.rows(self.index, earliest, latest), cost, "scanned"))
+        rows: Iterable[Row] = first(_counted(log.rows(self.index, earliest, latest, self.readings), cost, "scanned"))
         rows = _counted(rows, cost, "matched")
         for stage in others:
             rows = stage(rows)
         return (row.all() for row in _counted(rows, cost, "results"))
 
 
-def compile_search(text: str, lookups: Mapping[str, Table] = MappingProxyType({})) -> Search:
+def compile_search(
+    text: str, lookups: Mapping[str, Table] = MappingProxyType({}), readings: Readings = DOCUMENTED
+) -> Search:
     """Compile the text of a search, which may use these lookups; raise SplError for what is wrong or unknown here."""
     try:
         first, *others = language.parse(text)
         if not isinstance(first, syntax.Search):
             raise SplError("The first command must be 'search'.")
-        return Search(search.asked_index(first.term), tuple(_stage(command, lookups) for command in (first, *others)))
+        stages = tuple(_stage(command, lookups, readings) for command in (first, *others))
+        return Search(search.asked_index(first.term), stages, readings)
     except RecursionError as error:
         raise SplError("The search is nested too deeply.") from error
 
 
-def _stage(command: syntax.Command, lookups: Mapping[str, Table]) -> Stage:  # noqa: C901, PLR0911 - one case a command
+def _stage(  # noqa: C901, PLR0911 - one case a command
+    command: syntax.Command, lookups: Mapping[str, Table], readings: Readings
+) -> Stage:
     match command:
         case syntax.Search(term):
             return _keep(search.condition(term))
         case syntax.Where(condition):
-            return _keep(expressions.condition(condition))
+            return _keep(expressions.condition(condition, readings))
         case syntax.Eval(assignments):
-            return _eval([(name, expressions.value(expression)) for name, expression in assignments])
+            return _eval([(name, expressions.value(expression, readings)) for name, expression in assignments])
         case syntax.Spath():
             return _spath(command)
         case syntax.Fields():

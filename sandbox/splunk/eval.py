@@ -6,16 +6,34 @@ A condition is no value: it cannot be assigned, compared or reckoned with.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from sandbox.splunk.errors import SplError
 from sandbox.splunk.functions import FUNCTIONS
 from sandbox.splunk.operators import COMPARISONS, LOGIC, Row, Run, any_of, compare, negate, reckon
-from sandbox.splunk.syntax import Binary, Call, Expression, Field, Logic, Member, Negation, Number, Text, fields_of
+from sandbox.splunk.readings import DOCUMENTED
+from sandbox.splunk.syntax import (
+    Binary,
+    Call,
+    Expression,
+    Field,
+    Logic,
+    Member,
+    Negation,
+    Number,
+    Text,
+    calls_of,
+    fields_of,
+)
 from sandbox.splunk.values import Value, number, several, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sandbox.splunk.readings import Readings
+
+    Form: TypeAlias = Callable[[tuple[Expression, ...], Readings], "_Compiled"]
 
 
 @dataclass(frozen=True)
@@ -26,23 +44,23 @@ class _Compiled:
     condition: bool | None = False
 
 
-def value(expression: Expression) -> Run:
+def value(expression: Expression, readings: Readings = DOCUMENTED) -> Run:
     """Compile an expression that must be a value; raise SplError."""
-    compiled = _compile(expression)
+    compiled = _compile(expression, readings)
     if compiled.condition:
         raise SplError("Error in 'eval' command: The expression has a boolean result where a value must stand.")
     return compiled.run
 
 
-def condition(expression: Expression) -> Run:
+def condition(expression: Expression, readings: Readings = DOCUMENTED) -> Run:
     """Compile an expression that must be a condition: its values are True, False and None; raise SplError."""
-    compiled = _compile(expression)
+    compiled = _compile(expression, readings)
     if compiled.condition is False:
         raise SplError("Error in 'where' command: The expression is a value where a condition must stand.")
     return compiled.run
 
 
-def _compile(expression: Expression) -> _Compiled:  # noqa: PLR0911 - one case a kind of node
+def _compile(expression: Expression, readings: Readings) -> _Compiled:  # noqa: PLR0911 - one case a kind of node
     match expression:
         case Field(name):
             return _Compiled(lambda row: row.get(name))
@@ -52,30 +70,30 @@ def _compile(expression: Expression) -> _Compiled:  # noqa: PLR0911 - one case a
             return _constant(number(digits))
         case Binary(left, sign, right):
             if sign in COMPARISONS:
-                return _Compiled(_compare(left, sign, right), condition=True)
-            return _Compiled(reckon(value(left), sign, value(right)))
+                return _Compiled(_compare(left, sign, right, readings), condition=True)
+            return _Compiled(reckon(value(left, readings), sign, value(right, readings)))
         case Member(left, options):
-            return _Compiled(any_of([_compare(left, "==", option) for option in options]), condition=True)
+            return _Compiled(any_of([_compare(left, "==", option, readings) for option in options]), condition=True)
         case Negation(part):
-            return _Compiled(negate(condition(part)), condition=True)
+            return _Compiled(negate(condition(part, readings)), condition=True)
         case Logic(joint, parts):
-            return _Compiled(LOGIC[joint]([condition(part) for part in parts]), condition=True)
+            return _Compiled(LOGIC[joint]([condition(part, readings) for part in parts]), condition=True)
         case Call(function, arguments):
-            return _call(function, arguments)
+            return _call(function, arguments, readings)
 
 
 def _constant(constant: Value) -> _Compiled:
     return _Compiled(lambda _: constant)
 
 
-def _compare(left: Expression, sign: str, right: Expression) -> Run:
+def _compare(left: Expression, sign: str, right: Expression, readings: Readings) -> Run:
     textual = isinstance(left, Text) or isinstance(right, Text)
-    return compare(value(left), sign, value(right), textual=textual)
+    return compare(value(left, readings), sign, value(right, readings), textual=textual)
 
 
-def _call(name: str, arguments: tuple[Expression, ...]) -> _Compiled:
+def _call(name: str, arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
     if name in _FORMS:
-        return _FORMS[name](arguments)
+        return _FORMS[name](arguments, readings)
     function = FUNCTIONS.get(name)
     if function is None:
         raise SplError(f"The '{name}' function is unsupported or undefined.")
@@ -85,8 +103,12 @@ def _call(name: str, arguments: tuple[Expression, ...]) -> _Compiled:
         function.check(constant.value)
     if name == "json_object":
         _check_json_object(arguments)
-    runs = [_compile(argument).run if name in _TAKE_CONDITIONS else value(argument) for argument in arguments]
-    call, takes_null = function.call, function.takes_null
+    runs = [
+        _compile(argument, readings).run if name in _TAKE_CONDITIONS else value(argument, readings)
+        for argument in arguments
+    ]
+    call = partial(function.call, readings) if function.reads else function.call
+    takes_null = function.takes_null
 
     def run(row: Row) -> Value:
         given = [run(row) for run in runs]
@@ -105,35 +127,37 @@ def _check_json_object(arguments: tuple[Expression, ...]) -> None:
         raise _wrong_arguments("json_object")
 
 
-def _one(name: str, arguments: tuple[Expression, ...]) -> Run:
+def _one(name: str, arguments: tuple[Expression, ...], readings: Readings) -> Run:
     if len(arguments) != 1:
         raise _wrong_arguments(name)
-    return _compile(arguments[0]).run
+    return _compile(arguments[0], readings).run
 
 
-def _isnull(arguments: tuple[Expression, ...]) -> _Compiled:
-    inner = _one("isnull", arguments)
+def _isnull(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
+    inner = _one("isnull", arguments, readings)
     return _Compiled(lambda row: inner(row) is None, condition=True)
 
 
-def _isnotnull(arguments: tuple[Expression, ...]) -> _Compiled:
-    inner = _one("isnotnull", arguments)
+def _isnotnull(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
+    inner = _one("isnotnull", arguments, readings)
     return _Compiled(lambda row: inner(row) is not None, condition=True)
 
 
-def _if(arguments: tuple[Expression, ...]) -> _Compiled:
+def _if(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
     if len(arguments) != 3:  # noqa: PLR2004 - if(condition, then, else)
         raise _wrong_arguments("if")
-    test, then, otherwise = condition(arguments[0]), _compile(arguments[1]), _compile(arguments[2])
+    test = condition(arguments[0], readings)
+    then, otherwise = (_compile(argument, readings) for argument in arguments[1:])
     return _Compiled(
         lambda row: then.run(row) if test(row) else otherwise.run(row), _kind_of_all("if", [then, otherwise])
     )
 
 
-def _case(arguments: tuple[Expression, ...]) -> _Compiled:
+def _case(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
     if len(arguments) % 2 or not arguments:
         raise _wrong_arguments("case")
-    tests, results = [condition(test) for test in arguments[::2]], [_compile(result) for result in arguments[1::2]]
+    tests = [condition(test, readings) for test in arguments[::2]]
+    results = [_compile(result, readings) for result in arguments[1::2]]
     branches = list(zip(tests, results, strict=True))
     return _Compiled(
         lambda row: next((result.run(row) for test, result in branches if test(row)), None),
@@ -141,10 +165,10 @@ def _case(arguments: tuple[Expression, ...]) -> _Compiled:
     )
 
 
-def _coalesce(arguments: tuple[Expression, ...]) -> _Compiled:
+def _coalesce(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
     if not arguments:
         raise _wrong_arguments("coalesce")
-    choices = [_compile(argument) for argument in arguments]
+    choices = [_compile(argument, readings) for argument in arguments]
 
     def run(row: Row) -> Value:
         return next((given for choice in choices if (given := choice.run(row)) is not None), None)
@@ -159,30 +183,49 @@ def _kind_of_all(name: str, results: list[_Compiled]) -> bool | None:
     return kinds.pop() if kinds else None
 
 
-def _mvfilter(arguments: tuple[Expression, ...]) -> _Compiled:
+def _mvfilter(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
     names = fields_of(arguments[0]) if len(arguments) == 1 else set()
-    if len(names) != 1:
+    if len(names) != 1 or (not readings.json_in_mvfilter and any(map(_is_json, calls_of(arguments[0])))):
         raise _wrong_arguments("mvfilter")
-    name, test = names.pop(), condition(arguments[0])
+    name, test = names.pop(), condition(arguments[0], readings)
 
     def run(row: Row) -> Value:
-        return single([item for item in several(row.get(name)) if test(_OneValue(item))])
+        return single([item for item in several(row.get(name)) if test(_OneValue(row, name, item))])
+
+    return _Compiled(run)
+
+
+def _is_json(function: str) -> bool:
+    return function.startswith("json_")
+
+
+def _mvmap(arguments: tuple[Expression, ...], readings: Readings) -> _Compiled:
+    """Let the expression read one value of the field at a time; a null is left out of the list."""
+    if len(arguments) != 2 or not isinstance(arguments[0], Field):  # noqa: PLR2004 - mvmap(field, expression)
+        raise _wrong_arguments("mvmap")
+    name, made = arguments[0].name, value(arguments[1], readings)
+
+    def run(row: Row) -> Value:
+        mapped = (made(_OneValue(row, name, item)) for item in several(row.get(name)))
+        return single([item for values in mapped for item in several(values)])
 
     return _Compiled(run)
 
 
 @dataclass(frozen=True, slots=True)
 class _OneValue:
-    """The only field that the condition of an ``mvfilter`` reads."""
+    """A row in which one field has a single one of its values."""
 
+    row: Row
+    name: str
     item: str
 
-    def get(self, _: str) -> Value:
-        return self.item
+    def get(self, name: str) -> Value:
+        return self.item if name == self.name else self.row.get(name)
 
 
-def _literal(name: str, constant: Value, kind: bool | None) -> Callable[[tuple[Expression, ...]], _Compiled]:
-    def form(arguments: tuple[Expression, ...]) -> _Compiled:
+def _literal(name: str, constant: Value, kind: bool | None) -> Form:
+    def form(arguments: tuple[Expression, ...], _: Readings) -> _Compiled:
         if arguments:
             raise _wrong_arguments(name)
         return _Compiled(lambda _: constant, kind)
@@ -190,7 +233,7 @@ def _literal(name: str, constant: Value, kind: bool | None) -> Callable[[tuple[E
     return form
 
 
-_FORMS: dict[str, Callable[[tuple[Expression, ...]], _Compiled]] = {
+_FORMS: dict[str, Form] = {
     "case": _case,
     "coalesce": _coalesce,
     "false": _literal("false", False, True),
@@ -198,6 +241,7 @@ _FORMS: dict[str, Callable[[tuple[Expression, ...]], _Compiled]] = {
     "isnotnull": _isnotnull,
     "isnull": _isnull,
     "mvfilter": _mvfilter,
+    "mvmap": _mvmap,
     "null": _literal("null", None, None),
     "true": _literal("true", True, True),
 }

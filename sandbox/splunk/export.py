@@ -60,5 +60,8 @@ def _result_set(results: Iterable[Result], *, preview: bool) -> Iterator[bytes]:
 
 
 def _row(head: dict[str, Any], result: Result) -> bytes:
-    fields = {name: value if isinstance(value, list) else text(value) for name, value in sorted(result.items())}
+    fields = {
+        name: [*map(str, value)] if isinstance(value, list) else str(text(value))
+        for name, value in sorted(result.items())
+    }
     return msgspec.json.encode({**head, "result": fields})

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sandbox.splunk import json_path, patterns
+from sandbox.splunk.cutoff import seen as cutoff_members
 from sandbox.splunk.errors import SplError
 from sandbox.splunk.values import Value, finite, number, several, single, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sandbox.splunk.readings import Readings
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Function:
     condition: bool = False
     check: Callable[[str], object] | None = None
     takes_null: bool = False
+    #: Whether the call takes the readings first.
+    reads: bool = False
 
     def takes(self, count: int) -> bool:
         """Whether this number of arguments will do."""
@@ -110,23 +115,86 @@ def _tonumber(value: Value, base: Value = 10) -> Value:
         return None
 
 
-def _json_extract(value: Value, path: Value) -> Value:
+class JsonText(str):
+    """JSON that a JSON function has made."""
+
+    __slots__ = ()
+
+
+def _json_extract(readings: Readings, value: Value, path: Value) -> Value:
+    source = text(value)
+    if readings.cut_explicit_paths and readings.extraction_cutoff:
+        source = _seen(source, readings.extraction_cutoff)
+    return _native(readings, json_path.compiled(text(path)).node(source))
+
+
+def _seen(source: str, cutoff: int) -> str:
+    raw = source.encode()
+    if len(raw) <= cutoff or not source.lstrip().startswith("{"):
+        return source
+    return msgspec.json.encode(cutoff_members(raw, cutoff)).decode()
+
+
+def _json_extract_exact(readings: Readings, value: Value, key: Value) -> Value:
+    return _native(readings, json_path.member(text(value), text(key)))
+
+
+def _native(readings: Readings, node: bytes | None) -> Value:
+    """Give a JSON value as Splunk's own: texts and numbers as such, objects and arrays as their JSON."""
+    if node is None:
+        return None
+    first = node[:1]
+    if node == b"null":
+        return "null" if readings.functions_give_null_as_text else None
+    if first == b'"':
+        decoded: str = json_path.decode(node)
+        return decoded
+    if first in (b"{", b"["):
+        return JsonText(node.decode())
+    if first in (b"t", b"f"):
+        return node.decode()
+    return number(node.decode())
+
+
+def _json_array_to_mv(readings: Readings, value: Value) -> Value:
+    elements = json_path.elements(text(value))
+    if elements is None:
+        return None
+    values = [_native(readings, element) for element in elements]
+    texts = [JsonText(one) if isinstance(one, JsonText) else text(one) for one in values if one is not None]
+    return single([one for one in texts if one or readings.keep_empty_texts])
+
+
+def _spath(value: Value, path: Value) -> Value:
     return single(json_path.compiled(text(path)).find(text(value)))
+
+
+def _nullif(value: Value, other: Value) -> Value:
+    return None if value == other else value
 
 
 def _json_valid(value: Value) -> Value:
     return json_path.is_json(text(value))
 
 
-def _json_object(*pairs: Value) -> Value:
-    """Text stays text: what Splunk does with text that looks like a number is not proven."""
+def _json_object(readings: Readings, *pairs: Value) -> Value:
     members = dict(zip(map(text, pairs[::2]), pairs[1::2], strict=True))
-    return msgspec.json.encode(members).decode()
+    return JsonText(msgspec.json.encode({key: _member(readings, one) for key, one in members.items()}).decode())
+
+
+def _member(readings: Readings, value: Value) -> Value | msgspec.Raw:
+    if isinstance(value, JsonText) and readings.nest_json:
+        return msgspec.Raw(value.encode())
+    if isinstance(value, str) and readings.numbers_from_texts and (as_number := number(value)) is not None:
+        return as_number
+    return str(value) if isinstance(value, str) else value
 
 
 FUNCTIONS = {
-    "json_extract": Function(_json_extract, 2, 2, check=json_path.compiled),
-    "json_object": Function(_json_object, 0, takes_null=True),
+    "json_array_to_mv": Function(_json_array_to_mv, 1, 1, reads=True),
+    "json_extract": Function(_json_extract, 2, 2, check=json_path.members_alone, reads=True),
+    "json_extract_exact": Function(_json_extract_exact, 2, 2, reads=True),
+    "json_object": Function(_json_object, 0, takes_null=True, reads=True),
     "json_valid": Function(_json_valid, 1, 1, condition=True),
     "len": Function(lambda value: len(text(value)), 1, 1),
     "like": Function(_like, 2, 2, condition=True),
@@ -137,7 +205,8 @@ FUNCTIONS = {
     "mvfind": Function(_mvfind, 2, 2, check=patterns.regex),
     "mvindex": Function(_mvindex, 2, 3),
     "replace": Function(_replace, 3, 3, check=patterns.regex),
-    "spath": Function(_json_extract, 2, 2, check=json_path.compiled),
+    "nullif": Function(_nullif, 2, 2, takes_null=True),
+    "spath": Function(_spath, 2, 2, check=json_path.compiled),
     "split": Function(_split, 2, 2),
     "substr": Function(_substr, 2, 3),
     "tonumber": Function(_tonumber, 1, 2),

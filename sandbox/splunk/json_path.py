@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from sandbox.splunk.errors import SplError
+from sandbox.splunk.readings import DOCUMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sandbox.splunk.readings import Readings
 
 Json: TypeAlias = Any
 
@@ -25,19 +28,19 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def extract(members: dict[str, Json], path: str) -> list[str]:
+def extract(members: dict[str, Json], path: str, readings: Readings = DOCUMENTED) -> list[str]:
     """Collect the values at a path of a record; literal keys may hold dots and braces, so every reading counts.
 
     A member that is still ``msgspec.Raw`` is decoded in place when the path leads into it.
     """
-    found: list[str] = []
+    found: list[Json] = []
     _collect(members, path, found)
-    return found
+    return _texts(found, readings, listed=path.endswith("{}"))
 
 
-def flatten(members: dict[str, Json]) -> dict[str, list[str]]:
+def flatten(members: dict[str, Json], readings: Readings = DOCUMENTED) -> dict[str, list[str]]:
     """Return every field of a record."""
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, list[Json]] = {}
     stack = [(key, value) for key, value in reversed(members.items())]
     while stack:
         path, value = stack.pop()
@@ -47,9 +50,18 @@ def flatten(members: dict[str, Json]) -> dict[str, list[str]]:
             stack += [(f"{path}.{key}", child) for key, child in reversed(value.items())]
         elif isinstance(value, list):
             stack += [(path + "{}", child) for child in reversed(value)]
-        elif value is not None:
-            fields.setdefault(path, []).append(_scalar(value))
-    return fields
+        else:
+            fields.setdefault(path, []).append(value)
+    return {path: _texts(values, readings, listed=path.endswith("{}")) for path, values in fields.items()}
+
+
+def _texts(values: list[Json], readings: Readings, *, listed: bool) -> list[str]:
+    """Write scalars as text: how a null counts, and an empty text in an array, is a matter of reading."""
+    if not readings.null_as_text:
+        values = [value for value in values if value is not None]
+    if listed and not readings.keep_empty_texts:
+        values = [value for value in values if value != ""]
+    return [_scalar(value) for value in values]
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +71,7 @@ def _readings(path: str) -> tuple[tuple[str, str], ...]:
     return tuple((path[:position], path[position:]) for position in [*breaks, len(path)])
 
 
-def _collect(members: dict[str, Json], path: str, found: list[str]) -> None:
+def _collect(members: dict[str, Json], path: str, found: list[Json]) -> None:
     for key, rest in _readings(path):
         if key in members:
             child = members[key]
@@ -68,10 +80,10 @@ def _collect(members: dict[str, Json], path: str, found: list[str]) -> None:
             _follow(child, rest, found)
 
 
-def _follow(value: Json, rest: str, found: list[str]) -> None:
+def _follow(value: Json, rest: str, found: list[Json]) -> None:
     if not rest:
-        if value is not None and not isinstance(value, dict | list):
-            found.append(_scalar(value))
+        if not isinstance(value, dict | list):
+            found.append(value)
     elif rest[0] == ".":
         if isinstance(value, dict):
             _collect(value, rest[1:], found)
@@ -80,9 +92,11 @@ def _follow(value: Json, rest: str, found: list[str]) -> None:
             _follow(element, rest[2:], found)
 
 
-def _scalar(value: str | bool | int) -> str:
+def _scalar(value: str | bool | int | None) -> str:
     if isinstance(value, str):
         return value
+    if value is None:
+        return "null"
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -96,10 +110,19 @@ class JsonPath:
         """Return the values at the path; an object or array is its JSON text, and text that is no JSON has none."""
         if not is_json(text):
             return []
-        nodes = [msgspec.Raw(text)]
+        nodes = [msgspec.Raw(text.encode())]
         for step in self.steps:
             nodes = [child for node in nodes for child in _step_into(node, step)]
         return [_node_text(node) for node in nodes if bytes(node) != b"null"]
+
+    def node(self, text: str) -> bytes | None:
+        """Return the JSON of the value at a path without ``{}``, None where there is none."""
+        if not is_json(text):
+            return None
+        node: msgspec.Raw | None = msgspec.Raw(text.encode())
+        for step in self.steps:
+            node = next(_step_into(node, step), None) if node is not None else None
+        return None if node is None else bytes(node)
 
 
 @lru_cache(maxsize=256)
@@ -115,10 +138,30 @@ def compiled(path: str) -> JsonPath:
     return JsonPath(tuple(steps))
 
 
+def members_alone(path: str) -> None:
+    """Refuse a path into an array: which form JSON functions give its values is not implemented."""
+    if "{" in path:
+        raise SplError("A path of a JSON function that leads into an array is not implemented.")
+    compiled(path)
+
+
+def member(text: str, key: str) -> bytes | None:
+    """Return the JSON of an object's member, whatever characters its key holds."""
+    node = next(_step_into(msgspec.Raw(text.encode()), key), None) if is_json(text) else None
+    return None if node is None else bytes(node)
+
+
+def elements(text: str) -> list[bytes] | None:
+    """Return the JSON of an array's elements, None where the text is no array."""
+    if not is_json(text) or not text.lstrip().startswith("["):
+        return None
+    return [bytes(node) for node in _elements(text.encode())]
+
+
 def is_json(text: str) -> bool:
     """Whether the text is one JSON value."""
     try:
-        decode(text)
+        decode(text.encode())
     except (ValueError, RecursionError):
         return False
     return True

@@ -18,6 +18,8 @@ _ESCAPED = re.compile(r'\\(["\\])')
 _ESCAPED_STAR = re.compile(r"(?<!\\)(?:\\\\)*\\\*")
 _DEFAULT_HEAD = 10
 _DEFAULT_SORT_LIMIT = 10_000
+#: Operators and directives of ``search``.
+_NO_PHRASES = frozenset({"AND", "OR", "NOT", "IN", "TERM", "CASE"})
 _TRAILING_SORT_ORDERS = frozenset({"a", "asc", "ascending", "d", "desc", "descending"})
 
 
@@ -96,6 +98,14 @@ class _Builder(Transformer[Token, Any]):
     @v_args(inline=True)
     def term_in(self, field: str, *values: str) -> syntax.Comparison:
         return _comparison(field, "=", values)
+
+    @v_args(inline=True)
+    def phrase(self, text: str) -> syntax.Phrase:
+        if not text.strip():
+            raise SplError("A search term is empty.")
+        if text in _NO_PHRASES:
+            raise SplError(f"'{text}' stands where a search term must stand, or is not implemented.")
+        return syntax.Phrase(text)
 
     @v_args(inline=True)
     def where(self, condition: syntax.Expression) -> syntax.Where:

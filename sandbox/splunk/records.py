@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sandbox.splunk import json_path
+from sandbox.splunk.cutoff import seen as cutoff_members
 from sandbox.splunk.errors import AuditLogError
-from sandbox.splunk.values import Value, single
+from sandbox.splunk.readings import DOCUMENTED
+from sandbox.splunk.values import Value, single, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from decimal import Decimal
     from pathlib import Path
+
+    from sandbox.splunk.readings import Readings
 
 _LARGE = 512  # bytes of a member's JSON text
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -35,6 +39,7 @@ class Record:
     time: int
     line: bytes
     members: dict[str, Any]
+    added: dict[str, Any]
 
     @classmethod
     def parse(cls, line: bytes) -> Record:
@@ -44,19 +49,20 @@ class Record:
         time = _timestamp(raw.get("requestReceivedTimestamp", b""))
         if time.tzinfo is None:
             raise ValueError(time)
-        members.setdefault("log_type", "audit")  # the collector's addition
-        return cls(microseconds(time), line, members)
+        # The collector's addition, which is no part of the record's text.
+        added = {} if "log_type" in members else {"log_type": "audit"}
+        return cls(microseconds(time), line, members, added)
 
 
 class Row:
-    """Named values; those that no command has set come from the record, if the row still has one."""
+    """Named values; those that no command has set are extracted from the record, if the row still has one."""
 
-    __slots__ = ("_line", "_members", "_values")
+    __slots__ = ("_extracted", "_lowered", "_readings", "_record", "_values")
 
-    def __init__(self, values: dict[str, Value], record: Record | None = None) -> None:
-        self._values = values
-        self._members = dict(record.members) if record else {}
-        self._line = record.line if record else None
+    def __init__(self, values: dict[str, Value], record: Record | None = None, readings: Readings = DOCUMENTED) -> None:
+        self._values, self._record, self._readings = values, record, readings
+        self._extracted: dict[str, Any] | None = None
+        self._lowered: str | None = None
 
     def get(self, name: str) -> Value:
         """Return the value of a field, null where there is none."""
@@ -72,20 +78,40 @@ class Row:
 
     def copy(self) -> Row:
         """Return a row with the same values."""
-        twin = Row(dict(self._values))
-        twin._members, twin._line = self._members, self._line
-        return twin
+        return Row(dict(self._values), self._record, self._readings)
+
+    def lowered(self) -> str:
+        """Return the text of the record in small letters."""
+        if self._lowered is None:
+            self._lowered = text(self.get("_raw") or "").lower()
+        return self._lowered
 
     def all(self) -> dict[str, Value]:
         """Return every field that has a value."""
-        fields = {name: single(values) for name, values in json_path.flatten(self._members).items()}
+        extracted = json_path.flatten(self._members(), self._readings)
+        fields = {name: self._several(values) for name, values in extracted.items()}
         fields |= {"_raw": self.get("_raw")} | self._values
         return {name: value for name, value in fields.items() if value is not None and value != []}
 
     def _extract(self, name: str) -> Value:
-        if name == "_raw" and self._line is not None:
-            return self._line.decode()
-        return single(json_path.extract(self._members, name))
+        if name == "_raw" and self._record:
+            return self._record.line.decode()
+        return self._several(json_path.extract(self._members(), name, self._readings))
+
+    def _several(self, values: list[str]) -> Value:
+        return single(values * 2 if self._readings.extract_twice else values)
+
+    def _members(self) -> dict[str, Any]:
+        """Return what automatic extraction sees of the record, and what the collector has added to it."""
+        if self._extracted is None:
+            record, cutoff = self._record, self._readings.extraction_cutoff
+            if record is None:
+                self._extracted = {}
+            elif cutoff and len(record.line) > cutoff:
+                self._extracted = record.added | cutoff_members(record.line, cutoff)
+            else:
+                self._extracted = record.added | record.members
+        return self._extracted
 
 
 @dataclass(frozen=True)
@@ -105,12 +131,14 @@ class AuditLog:
         """Read audit-log files: an ``audit.k8s.io/v1`` Event a line, blank lines skipped; raise AuditLogError."""
         return cls(tuple(record for path in paths for record in _read(path)))
 
-    def rows(self, index: str, earliest: Decimal | None, latest: Decimal | None) -> Iterator[Row]:
+    def rows(
+        self, index: str, earliest: Decimal | None, latest: Decimal | None, readings: Readings = DOCUMENTED
+    ) -> Iterator[Row]:
         """Give the records of [earliest, latest), in microseconds since the epoch, as rows of an index."""
         newest = 0 if latest is None else bisect_right(self._ages, -latest)
         oldest = None if earliest is None else bisect_right(self._ages, -earliest)
         for record in islice(self.records, newest, oldest):
-            yield Row({"_time": _seconds(record.time), "index": index}, record)
+            yield Row({"_time": _seconds(record.time), "index": index}, record, readings)
 
 
 def _read(path: Path) -> Iterator[Record]:

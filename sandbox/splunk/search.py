@@ -7,17 +7,18 @@ for any of its values, and never where the field is missing; its negation with N
 from __future__ import annotations
 
 import operator
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from sandbox.splunk import patterns
 from sandbox.splunk.errors import SplError
-from sandbox.splunk.syntax import Comparison, Logic, Negation, Term
+from sandbox.splunk.syntax import Comparison, Logic, Negation, Phrase, Term
 from sandbox.splunk.values import number, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.splunk.operators import Row
+    from sandbox.splunk.records import Row
 
     Test: TypeAlias = Callable[[Row], bool]
     ValueTest: TypeAlias = Callable[[str], bool]
@@ -36,6 +37,8 @@ def condition(term: Term) -> Test:
     match term:
         case Comparison():
             return _compare(term)
+        case Phrase(text):
+            return _holds(text)
         case Negation(part):
             inner = condition(part)
             return lambda row: not inner(row)
@@ -70,6 +73,29 @@ def _compare(term: Comparison) -> Test:
         if isinstance(value, str):
             return holds(value)
         return any(holds(item) for item in several(value))
+
+    return test
+
+
+#: What ends a word of a record's text: the major and minor breakers of the default segmentation.
+_BREAKERS = r"""\s\[\]<>(){}|!;,'"*&?+/:=@.$#%\\_-"""
+_WORD = re.compile(rf"[^{_BREAKERS}]")
+
+
+def _holds(phrase: str) -> Test:
+    """Look for a phrase in the text of a record, whatever its case; it begins and ends where words do."""
+    if phrase == "*":
+        return lambda _: True
+    if "*" in phrase:
+        raise SplError("A wildcard in a phrase is not implemented.")
+    wanted = phrase.lower()
+    start = rf"(?<![^{_BREAKERS}])" if _WORD.match(wanted[0]) else ""
+    end = rf"(?![^{_BREAKERS}])" if _WORD.match(wanted[-1]) else ""
+    whole = re.compile(start + re.escape(wanted) + end)
+
+    def test(row: Row) -> bool:
+        raw = row.lowered()
+        return wanted in raw and whole.search(raw) is not None
 
     return test
 

@@ -19,12 +19,15 @@ from sandbox.splunk.commands import compile_search
 from sandbox.splunk.errors import SplError
 from sandbox.splunk.http import JSON, XML, XML_HEAD, Credentials, RequestError, answer, bad_request, read_parameters
 from sandbox.splunk.kvstore import KvStore
+from sandbox.splunk.readings import DOCUMENTED
 from sandbox.splunk.records import AuditLog, microseconds
 from sandbox.splunk.storage import routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from sandbox.splunk.readings import Readings
 
 VERSION = "10.0.1"
 USERNAME = "admin"
@@ -33,13 +36,15 @@ TOKEN = "changeme"
 DEFAULT_APP = "search"
 
 _EPOCH = re.compile(r"\d{1,12}(\.\d+)?", re.ASCII)
-_PARAMETERS = frozenset({"search", "earliest_time", "latest_time", "output_mode", "preview", "segmentation"})
+_PARAMETERS = frozenset(
+    {"search", "earliest_time", "latest_time", "output_mode", "preview", "segmentation", "allow_partial_results"}
+)
 
 
-def create_app(log: AuditLog) -> Starlette:
+def create_app(log: AuditLog, readings: Readings = DOCUMENTED) -> Starlette:
     """Serve an audit log under any index and any app, and a KV store for each app, empty at first."""
     credentials, store = Credentials(USERNAME, PASSWORD, TOKEN), KvStore()
-    splunk = _Splunk(log, credentials, store)
+    splunk = _Splunk(log, credentials, store, readings)
     return Starlette(
         routes=[
             Route("/services/auth/login", splunk.login, methods=["POST"]),
@@ -59,8 +64,8 @@ def create_app(log: AuditLog) -> Starlette:
 class _Splunk:
     """The endpoints of a search, over one audit log; a search sees the lookups of the app that it is run in."""
 
-    def __init__(self, log: AuditLog, credentials: Credentials, store: KvStore) -> None:
-        self._log, self._credentials, self._store = log, credentials, store
+    def __init__(self, log: AuditLog, credentials: Credentials, store: KvStore, readings: Readings) -> None:
+        self._log, self._credentials, self._store, self._readings = log, credentials, store, readings
         self._searches: list[tuple[str, Counter[str]]] = []
 
     async def login(self, request: Request) -> Response:
@@ -93,7 +98,7 @@ class _Splunk:
             raise bad_request("Invalid latest_time: latest_time must be after earliest_time.")
         try:
             lookups = self._store.app(request.path_params.get("app", DEFAULT_APP)).tables()
-            search = compile_search(text := parameters.get("search", ""), lookups)
+            search = compile_search(text := parameters.get("search", ""), lookups, self._readings)
         except SplError as error:
             raise bad_request(str(error)) from error
         cost = Counter(scanned=0, matched=0, results=0)

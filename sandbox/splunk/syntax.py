@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Node = TypeVar("Node")
 
@@ -32,7 +35,14 @@ class Comparison:
     values: tuple[str, ...]
 
 
-Term: TypeAlias = "Comparison | Logic[Term] | Negation[Term]"
+@dataclass(frozen=True)
+class Phrase:
+    """Words of ``search`` that the text of a record has to hold."""
+
+    text: str
+
+
+Term: TypeAlias = "Comparison | Phrase | Logic[Term] | Negation[Term]"
 
 
 @dataclass(frozen=True)
@@ -84,22 +94,34 @@ class Call:
 Expression: TypeAlias = "Field | Text | Number | Binary | Member | Call | Logic[Expression] | Negation[Expression]"
 
 
+def parts_of(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression and all expressions within it."""
+    yield expression
+    match expression:
+        case Binary(left, _, right):
+            parts: tuple[Expression, ...] = (left, right)
+        case Negation(part):
+            parts = (part,)
+        case Member(left, options):
+            parts = (left, *options)
+        case Call(_, arguments):
+            parts = arguments
+        case Logic(_, several):
+            parts = several
+        case _:
+            parts = ()
+    for part in parts:
+        yield from parts_of(part)
+
+
 def fields_of(expression: Expression) -> set[str]:
     """Return the names of the fields that an expression reads."""
-    match expression:
-        case Field(name):
-            return {name}
-        case Text() | Number():
-            return set()
-        case Binary(left, _, right):
-            return fields_of(left) | fields_of(right)
-        case Negation(part):
-            return fields_of(part)
-        case Member(value, parts):
-            parts = (value, *parts)
-        case Call(_, parts) | Logic(_, parts):
-            pass
-    return {name for part in parts for name in fields_of(part)}
+    return {part.name for part in parts_of(expression) if isinstance(part, Field)}
+
+
+def calls_of(expression: Expression) -> set[str]:
+    """Return the names of the functions that an expression calls."""
+    return {part.function for part in parts_of(expression) if isinstance(part, Call)}
 
 
 @dataclass(frozen=True)

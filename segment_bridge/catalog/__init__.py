@@ -31,15 +31,19 @@ def find(names: Iterable[str] = ()) -> tuple[Journey, ...]:
 def check(journeys: Sequence[Journey]) -> None:
     """Refuse a catalog with a double name or title, or with two journeys that could select one record.
 
-    One audit ID may make at most one event, for Segment would take the second for a repeat of the first.
+    One audit ID may make at most one event, for Segment would take the second for a repeat of the first. A journey
+    that is ``unless`` another one leaves the records that both could select to that one.
     """
     for one, other in combinations(journeys, 2):
         if one.name == other.name or one.title == other.title:
             raise ConfigurationError(f"two journeys are named {one.name} ({one.title}): rename one")
         claims, others = one.claims(), other.claims()
+        if one in other.unless or other in one.unless:
+            continue
         if not any(claims[facet].isdisjoint(others[facet]) for facet in claims.keys() & others.keys()):
             raise ConfigurationError(
-                f"journeys {one.name} and {other.name} could select one record: let their clauses exclude each other"
+                f"journeys {one.name} and {other.name} could select one record: "
+                "let their clauses exclude each other, or name one in the other's `unless`"
             )
 
 

@@ -1,8 +1,8 @@
 """The clauses of which journeys' predicates are made.
 
-Each clause gives ``terms``, which let Splunk's index leave out most records but ignore case, and ``narrow``,
-which adds the exact conditions and any field that properties read. ``claims`` says what a record must be to
-satisfy the clause; two journeys whose claims contradict each other can never select the same record.
+Each clause gives ``terms``, words that the text of every such record holds, so that Splunk's index leaves out most of
+the others, and ``condition``, which is exact. ``claims`` says what a record must be to satisfy the clause; two journeys
+whose claims contradict each other can never select the same record.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, ClassVar
 
 from segment_bridge import spl
 from segment_bridge.catalog import record
+from segment_bridge.catalog.component_verb import CREATED, REQUEST_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REQUEST_ANNOTATION = "build.appstudio.openshift.io/request"
 STATUS_ANNOTATION = "build.appstudio.openshift.io/status"
 
 
 class Clause:
     """One condition of a predicate; the defaults say nothing."""
 
-    #: The fields that :meth:`narrow` makes.
-    makes: ClassVar[frozenset[str]] = frozenset()
+    #: A named field each of whose values counts once, by its earliest record.
+    once_per: ClassVar[spl.Expression | None] = None
 
     def terms(self) -> tuple[spl.Term, ...]:
         """Give search terms that every record of the journey satisfies."""
         return ()
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
-        """Add what the terms cannot say."""
-        return pipeline
+    def condition(self) -> spl.Expression | None:
+        """Give the exact condition."""
+        return None
 
     def claims(self) -> Mapping[str, frozenset[str]]:
         """Give, for each facet of a record, the values with which the clause can hold."""
@@ -41,162 +41,209 @@ class Clause:
 
 @dataclass(frozen=True)
 class OneOf(Clause):
-    """A field has one of these values. Only for fields whose values the API server spells in lower case."""
+    """The value at a path is one of these."""
 
-    field: str
+    path: str
     values: tuple[str, ...]
 
     def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        return (spl.SearchField(self.field).one_of(*self.values),)
+        return (spl.any_phrase(*self.values),)
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return record.part(self.path).one_of(*self.values)
 
     def claims(self) -> Mapping[str, frozenset[str]]:
         """See :class:`Clause`."""
-        return {self.field: frozenset(self.values)}
+        return {self.path: frozenset(self.values)}
 
 
 @dataclass(frozen=True)
-class Exactly(OneOf):
-    """As :class:`OneOf`, letter by letter: for values that people choose."""
+class Responded(Clause):
+    """The response has one of these codes."""
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
+    codes: tuple[int, ...]
+
+    def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        return pipeline.where(spl.field(self.field).one_of(*self.values))
+        return (spl.any_phrase(*map(str, self.codes)),)
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return record.part(record.RESPONSE_CODE).is_number(*self.codes)
+
+    def claims(self) -> Mapping[str, frozenset[str]]:
+        """See :class:`Clause`."""
+        return {record.RESPONSE_CODE: frozenset(map(str, self.codes))}
+
+
+@dataclass(frozen=True)
+class Labelled(Clause):
+    """An object has a label with this value."""
+
+    key: str
+    value: str
+    of: str = "responseObject"
+
+    def terms(self) -> tuple[spl.Term, ...]:
+        """See :class:`Clause`."""
+        return (spl.phrase(self.value),)
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return record.label(self.key, of=self.of).equals(self.value)
 
 
 @dataclass(frozen=True)
 class Present(Clause):
-    """The record has the field."""
+    """There is a value at a path."""
 
-    field: str
+    path: str
 
     def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        return (spl.SearchField(self.field).present(),)
+        return (spl.phrase(self.path.rpartition(".")[2]),)
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return spl.is_not_null(record.part(self.path))
+
+
+@dataclass(frozen=True)
+class Created(Clause):
+    """The request has created the object, by whichever verb."""
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return CREATED
 
 
 @dataclass(frozen=True)
 class StoredIfCreated(Clause):
-    """The object was stored, where the verb is create: a dry run has no resource version."""
+    """The object was stored, if the request has created it."""
 
-    def terms(self) -> tuple[spl.Term, ...]:
+    def condition(self) -> spl.Expression:
         """See :class:`Clause`."""
-        return (~spl.SearchField("verb").equals("create") | spl.SearchField(record.RESOURCE_VERSION).present(),)
+        return ~CREATED | spl.is_not_null(record.part(record.RESOURCE_VERSION))
+
+
+@dataclass(frozen=True)
+class NoDryRun(Clause):
+    """The request was no dry run, as its URI says, or for a delete its body alone."""
+
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        uri, kind, asked = (
+            spl.coalesce(record.part(path), spl.text(""))
+            for path in (record.REQUEST_URI, "requestObject.kind", "requestObject.dryRun")
+        )
+        in_body = kind.equals("DeleteOptions") & asked.like('%"All"%')
+        return ~(uri.matches("[?&]dryRun=All(&|$)") | in_body)
 
 
 @dataclass(frozen=True)
 class UserRequest(Clause):
     """A person asked: by impersonation, or under a name that does not begin with ``system:``."""
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
-        """See :class:`Clause`; terms would take ``System:`` for ``system:``."""
-        user = spl.field(record.USER)
-        impersonated = spl.is_not_null(spl.field(record.IMPERSONATED_USER))
-        return pipeline.where(impersonated | (spl.is_not_null(user) & ~user.like("system:%")))
-
-    def claims(self) -> Mapping[str, frozenset[str]]:
+    def condition(self) -> spl.Expression:
         """See :class:`Clause`."""
-        return {"requester": frozenset({"person"})}
+        user = record.part(record.USER)
+        impersonated = spl.is_not_null(record.part(record.IMPERSONATED_USER))
+        return impersonated | (spl.is_not_null(user) & ~user.like("system:%"))
 
 
 @dataclass(frozen=True)
-class ServiceAccount(Exactly):
-    """A certain service account asked."""
+class OncePerObject(Clause):
+    """Of the records of one object, the earliest counts; without a UID, namespace and name stand for the object."""
 
-    def claims(self) -> Mapping[str, frozenset[str]]:
-        """See :class:`Clause`; a service account's requests that impersonate a person are not told apart."""
-        return {"requester": frozenset(self.values)}
+    once_per = spl.named(
+        "object",
+        spl.coalesce(
+            record.part("responseObject.metadata.uid"),
+            spl.joined(record.part("objectRef.namespace"), spl.text("/"), record.part("objectRef.name")),
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class StatusCondition(Clause):
-    """The status condition of exactly this type has one of these reasons.
+    """The status condition of this type has one of these statuses, and what else is given.
 
-    Type, reason, status and message are four lists; what stands at the position of the type belongs together.
+    Its parts are those of one element of the list, whatever other elements lack.
     """
 
-    makes = frozenset({"status_reason", "status_message"})
-
     type: str
-    reasons: tuple[str, ...]
-    status: str | None = None
+    statuses: tuple[str, ...]
+    reason: str | None = None
     message_like: str | None = None
+
+    def part(self, key: str) -> spl.Expression:
+        """Read a part of the condition."""
+        element = spl.named("condition", record.element("responseObject.status.conditions", type=self.type))
+        return spl.named(f"condition_{key}", record.member(element, key))
 
     def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        return (
-            spl.SearchField(record.condition("type")).equals(self.type),
-            spl.SearchField(record.condition("reason")).one_of(*self.reasons),
-        )
+        return tuple(map(spl.phrase, dict.fromkeys(filter(None, (self.type, self.reason)))))
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
+    def condition(self) -> spl.Expression:
         """See :class:`Clause`."""
-        position = spl.position_of(spl.field(record.condition("type")), self.type)
-        parts = {
-            f"status_{part}": spl.item(spl.field(record.condition(part)), spl.field("condition"))
-            for part in ("reason", "status", "message")
-        }
-        condition = spl.field("status_reason").one_of(*self.reasons)
-        if self.status:
-            condition &= spl.field("status_status").equals(self.status)
+        condition = self.part("status").one_of(*self.statuses)
+        if self.reason:
+            condition &= self.part("reason").equals(self.reason)
         if self.message_like:
-            condition &= spl.field("status_message").like(self.message_like)
-        return pipeline.eval(condition=position, **parts).where(condition)
+            condition &= self.part("message").like(self.message_like)
+        return condition
 
     def claims(self) -> Mapping[str, frozenset[str]]:
         """See :class:`Clause`."""
-        return {f"condition {self.type}": frozenset(self.reasons)}
+        return {f"status of condition {self.type}": frozenset(self.statuses)}
 
 
 @dataclass(frozen=True)
-class ClairScanResult(Clause):
-    """A TaskRun has the result of exactly this name, whose value is JSON text with counts of vulnerabilities.
+class ScanResult(Clause):
+    """A TaskRun has a result of one of these names, which is JSON with counts of vulnerabilities.
 
     Results lie in ``taskResults`` up to Tekton's v1beta1 and in ``results`` from v1 on.
     """
 
-    SEVERITIES: ClassVar[tuple[str, ...]] = ("critical", "high", "medium", "low")
-    makes = frozenset(f"vulnerabilities_{severity}" for severity in SEVERITIES)
+    names: tuple[str, ...]
 
-    name: str = "CLAIR_SCAN_RESULT"
+    def count(self, severity: str) -> spl.Expression:
+        """Read how many vulnerabilities of a severity there are."""
+        return record.not_json_null(spl.json_path(self._value(), f"vulnerabilities.{severity}"))
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
+    def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        found = spl.coalesce(*(self._value(results) for results in ("taskResults", "results")))
-        pipeline = pipeline.eval(scan_result=found).where(spl.is_not_null(spl.field("scan_result")))
-        for severity in self.SEVERITIES:
-            pipeline = pipeline.spath(
-                source="scan_result", path=f"vulnerabilities.{severity}", output=f"vulnerabilities_{severity}"
-            )
-        return pipeline
+        return (spl.any_phrase(*self.names),)
 
-    def _value(self, results: str) -> spl.Expression:
-        path = f"responseObject.status.{results}{{}}"
-        return spl.item(spl.field(f"{path}.value"), spl.position_of(spl.field(f"{path}.name"), self.name))
+    def condition(self) -> spl.Expression:
+        """See :class:`Clause`."""
+        return spl.is_not_null(self._value())
+
+    def _value(self) -> spl.Expression:
+        paths = ("responseObject.status.taskResults", "responseObject.status.results")
+        results = (record.element(path, name=name) for path in paths for name in self.names)
+        return spl.named("scan_result", spl.coalesce(*(record.member(result, "value") for result in results)))
 
 
 @dataclass(frozen=True)
 class PullRequestCreated(Clause):
-    """The build service noted a pull request in the component's annotations: one record a pull request.
+    """The build service noted a pull request in the component's annotations; each counts once.
 
     Once the request is done its annotation is gone, and the status annotation, itself JSON, says how it went.
     """
 
-    makes = frozenset({"merge_url"})
+    _STATUS = spl.named("build_status", record.annotation(STATUS_ANNOTATION))
+    once_per = spl.named("merge_url", record.not_json_null(spl.json_path(_STATUS, "pac.merge-url")))
 
     def terms(self) -> tuple[spl.Term, ...]:
         """See :class:`Clause`."""
-        return (
-            spl.SearchField(record.annotation(STATUS_ANNOTATION)).matches("*pac*"),
-            ~spl.SearchField(record.annotation(REQUEST_ANNOTATION)).present(),
-        )
+        return (spl.phrase("pac"), spl.phrase("merge-url"))
 
-    def narrow(self, pipeline: spl.Pipeline) -> spl.Pipeline:
+    def condition(self) -> spl.Expression:
         """See :class:`Clause`."""
-        return (
-            pipeline.eval(build_status=spl.field(record.annotation(STATUS_ANNOTATION)))
-            .spath(source="build_status", path="pac.state", output="pac_state")
-            .spath(source="build_status", path="pac.merge-url", output="merge_url")
-            .where(spl.field("pac_state").equals("enabled"))
-            .dedup_earliest("merge_url")
-        )
+        done = ~spl.is_not_null(record.annotation(REQUEST_ANNOTATION))
+        enabled = spl.json_path(self._STATUS, "pac.state").equals("enabled")
+        return done & enabled & spl.is_not_null(self.once_per)

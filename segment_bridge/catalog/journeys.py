@@ -6,46 +6,54 @@ from segment_bridge import spl
 from segment_bridge.catalog import properties as p
 from segment_bridge.catalog import record
 from segment_bridge.catalog.clauses import (
-    REQUEST_ANNOTATION,
-    ClairScanResult,
-    Exactly,
+    Created,
+    Labelled,
+    OncePerObject,
     OneOf,
     Present,
     PullRequestCreated,
-    ServiceAccount,
+    Responded,
+    ScanResult,
     StatusCondition,
     StoredIfCreated,
     UserRequest,
 )
+from segment_bridge.catalog.component_verb import COMPONENT_VERB
 from segment_bridge.catalog.journey import Journey
 
 _APPSTUDIO = "appstudio.redhat.com"
 _TEKTON = "tekton.dev"
 
 _STORED = Present(record.RESOURCE_VERSION)
-_OK = OneOf(record.RESPONSE_CODE, ("200",))
-_OK_OR_CREATED = OneOf(record.RESPONSE_CODE, ("200", "201"))
+_OK = Responded((200,))
+_OK_OR_CREATED = Responded((200, 201))
 _STATUS = OneOf(record.SUBRESOURCE, ("status",))
-_BUILD = Exactly(record.label("pipelines.appstudio.openshift.io/type"), ("build",))
+_BUILD = Labelled("pipelines.appstudio.openshift.io/type", "build")
+
+
+_SCANNED = ScanResult(("CLAIR_SCAN_RESULT", "SCAN_OUTPUT"))
+_ENDED = StatusCondition("Succeeded", ("True", "False"))
+_RELEASED = StatusCondition("Released", ("True", "False"))
 
 
 def _verbs(*verbs: str) -> OneOf:
-    return OneOf("verb", verbs)
+    return OneOf(record.VERB, verbs)
 
 
-def _component_verb() -> spl.Expression:
-    """Read the wish of a patch that asks for a build out of its annotation; else take the verb.
-
-    A JSON patch is a list of operations, of which the first counts; one that removes the annotation has no
-    value, and the first value then belongs to another operation.
-    """
-    patch = spl.field("verb").equals("patch")
-    first = {part: spl.item(spl.field(f"requestObject{{}}.{part}"), 0) for part in ("op", "path", "value")}
-    path = "/metadata/annotations/" + REQUEST_ANNOTATION.replace("/", "~1")
-    asks = patch & first["path"].equals(path) & ~spl.coalesce(first["op"], spl.text("")).equals("remove")
-    merged = spl.field(record.annotation(REQUEST_ANNOTATION, of="requestObject"))
-    return spl.coalesce(spl.case((asks, first["value"]), (patch, merged)), spl.field("verb"))
-
+_PULL_REQUEST_CREATED = Journey(
+    name="pull-request-created",
+    title="Pull Request created events",
+    api_group=_APPSTUDIO,
+    resource="components",
+    clauses=(
+        _verbs("update"),
+        _OK,
+        OneOf(record.USER, ("system:serviceaccount:build-service:build-service-controller-manager",)),
+        PullRequestCreated(),
+    ),
+    event="Pull request created",
+    properties=(p.NAME, p.APPLICATION, p.COMPONENT, p.MERGE_URL, p.SRC_URL, p.SRC_REVISION),
+)
 
 JOURNEYS = (
     Journey(
@@ -53,7 +61,8 @@ JOURNEYS = (
         title="Application events",
         api_group=_APPSTUDIO,
         resource="applications",
-        clauses=(_verbs("create"), _OK_OR_CREATED, UserRequest(), _STORED),
+        clauses=(_verbs("create", "patch"), _OK_OR_CREATED, Created(), UserRequest(), _STORED),
+        verb=spl.text("create"),
         carries_user=True,
         properties=(p.NAME, p.OWN_APPLICATION),
     ),
@@ -62,9 +71,15 @@ JOURNEYS = (
         title="Component events",
         api_group=_APPSTUDIO,
         resource="components",
-        clauses=(_verbs("create", "update", "delete", "patch"), _OK_OR_CREATED, UserRequest(), StoredIfCreated()),
-        verb=_component_verb(),
+        clauses=(
+            _verbs("create", "update", "delete", "patch"),
+            _OK_OR_CREATED,
+            UserRequest(),
+            StoredIfCreated(),
+        ),
+        verb=COMPONENT_VERB,
         carries_user=True,
+        unless=(_PULL_REQUEST_CREATED,),
         properties=(p.NAME, p.APPLICATION, p.COMPONENT, p.SRC_URL, p.SRC_REVISION),
     ),
     Journey(
@@ -97,7 +112,8 @@ JOURNEYS = (
             _BUILD,
             _STORED,
             Present(record.START_TIME),
-            StatusCondition("Succeeded", reasons=("Running",), message_like="Tasks Completed: 0 %"),
+            StatusCondition("Succeeded", ("Unknown",), reason="Running", message_like="Tasks Completed: 0 %"),
+            OncePerObject(),
         ),
         event="Build PipelineRun started",
         properties=(
@@ -117,13 +133,13 @@ JOURNEYS = (
             _verbs("update"),
             _OK,
             _STATUS,
-            Exactly(record.label("tekton.dev/pipelineTask", of="requestObject"), ("clair-scan",)),
+            Labelled("tekton.dev/pipelineTask", "clair-scan", of="requestObject"),
             Present(record.COMPLETION_TIME),
-            StatusCondition("Succeeded", reasons=("Succeeded",), status="True"),
-            ClairScanResult(),
+            StatusCondition("Succeeded", ("True",), reason="Succeeded"),
+            _SCANNED,
         ),
         event="Clair scan TaskRun completed",
-        properties=(p.APPLICATION, p.COMPONENT, *p.VULNERABILITIES),
+        properties=(p.APPLICATION, p.COMPONENT, *p.vulnerabilities(_SCANNED)),
     ),
     Journey(
         name="build-pipelinerun-ended",
@@ -137,14 +153,13 @@ JOURNEYS = (
             _BUILD,
             _STORED,
             Present(record.COMPLETION_TIME),
-            StatusCondition("Succeeded", reasons=("Completed", "Failed")),
+            _ENDED,
         ),
         event="Build PipelineRun ended",
         properties=(
             p.APPLICATION,
             p.COMPONENT,
-            p.STATUS_MESSAGE,
-            p.STATUS_REASON,
+            *p.status(_ENDED),
             p.REPO,
             p.COMMIT_SHA,
             p.TARGET_BRANCH,
@@ -164,23 +179,10 @@ JOURNEYS = (
             _STATUS,
             _STORED,
             Present(record.COMPLETION_TIME),
-            StatusCondition("Released", reasons=("Succeeded", "Failed")),
+            _RELEASED,
         ),
         event="Release process done",
-        properties=(p.NAME, p.OWNER_APPLICATION, p.STATUS_REASON, p.STATUS_MESSAGE),
+        properties=(p.NAME, p.OWNER_APPLICATION, *p.status(_RELEASED)[::-1]),
     ),
-    Journey(
-        name="pull-request-created",
-        title="Pull Request created events",
-        api_group=_APPSTUDIO,
-        resource="components",
-        clauses=(
-            _verbs("update"),
-            _OK,
-            ServiceAccount(record.USER, ("system:serviceaccount:build-service:build-service-controller-manager",)),
-            PullRequestCreated(),
-        ),
-        event="Pull request created",
-        properties=(p.NAME, p.APPLICATION, p.COMPONENT, p.MERGE_URL, p.SRC_URL, p.SRC_REVISION),
-    ),
+    _PULL_REQUEST_CREATED,
 )

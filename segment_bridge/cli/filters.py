@@ -71,7 +71,7 @@ def search(names: tuple[str, ...], window: Window, identity: str) -> None:
     with Splunk(settings) as splunk:
         for journey in chosen:
             try:
-                retrying()(_print_answer, splunk, journey.compile(settings.index, IdentityMode(identity)), window)
+                retrying()(_print_answer, splunk, journey.compile(settings.source, IdentityMode(identity)), window)
             except ConfigurationError:
                 raise
             except BridgeError as error:

@@ -20,6 +20,8 @@ _OPTIONS = {
     "SPLUNK_API_URL": "Splunk's REST API, as https://splunk.example.com:8089.",
     "SPLUNK_APP_NAME": "The Splunk app to search in (default: search).",
     "SPLUNK_INDEX": "The index of the audit records.",
+    "SPLUNK_SOURCETYPE": "The sourcetype of the audit records.",
+    "SPLUNK_SEARCH_FIELDS": "Further fixed terms of every search, as host=api-*,source=audit.",
     "SPLUNK_CA_FILE": "The authority that signed Splunk's certificate, as PEM.",
     "SEGMENT_BATCH_API": "Segment's batch endpoint (default: https://api.segment.io/v1/batch).",
     "SEGMENT_CONNECTIONS": "Batches delivered at once (default: 8).",

@@ -173,17 +173,17 @@ class _Carrying:
         from segment_bridge import line  # noqa: PLC0415 - start-up
         from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
 
-        index = self.splunk.index
+        source = self.splunk.source
         with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
             for journey in journeys:
                 try:
-                    retrying()(line.search, self.folder, journey, index=index, splunk=splunk)
+                    retrying()(line.search, self.folder, journey, source=source, splunk=splunk)
                 except ConfigurationError:
                     raise
                 except BridgeError as error:
                     click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
                 advance()
-            retrying()(line.doubt_silence, self.folder, index=index, splunk=splunk)
+            retrying()(line.check_source, self.folder, source=source, splunk=splunk)
 
     def _deliver(self, batches: list[str], settings: SegmentSettings) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up

@@ -13,8 +13,11 @@ import unicodedata
 from segment_bridge.errors import ConfigurationError
 
 _INDEX = re.compile(r"(federated:)?[a-z0-9_-]+")
+_PHRASE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?")
+_JSON_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*")
 #: A word of ``eval``'s own is no name.
 _BARE_NAME = re.compile(r"(?!(?i:and|or|xor|not|like|in)\Z)[A-Za-z][A-Za-z0-9_]*")
+_INTERNAL_NAME = re.compile(r"_[a-z]+")
 
 
 def index_name(name: str) -> str:
@@ -45,14 +48,22 @@ def search_field(name: str) -> str:
     return _without('"', name, '"')
 
 
+def phrase(text: str) -> str:
+    """Quote words that a record's text has to hold; raises for what might be written otherwise in JSON."""
+    if not _PHRASE.fullmatch(text):
+        raise ConfigurationError(f"{text!r} is no phrase to search for: it may hold letters, digits and . _ : -")
+    return f'"{text}"'
+
+
 def eval_text(value: str) -> str:
     """Quote text for ``eval``; there ``*`` is a character like any other."""
     return _in_double_quotes(value)
 
 
 def eval_field(name: str) -> str:
-    """Quote a field's name for ``eval``: a plain word stands bare, everything else in single quotes."""
-    return name if _BARE_NAME.fullmatch(name) else _without("'", name, "'")
+    """Quote a field's name for ``eval``: a plain word or ``_raw`` stands bare, everything else in single quotes."""
+    bare = _BARE_NAME.fullmatch(name) or _INTERNAL_NAME.fullmatch(name)
+    return name if bare else _without("'", name, "'")
 
 
 def new_field(name: str) -> str:
@@ -62,9 +73,13 @@ def new_field(name: str) -> str:
     return name
 
 
-def exact_regex(text: str) -> str:
-    """Return a regular expression that finds nothing but the whole text, or that and one line end."""
-    return f"^{re.escape(text)}$"
+def json_path(path: str) -> str:
+    """Check a path of JSON keys; one that leads into a list would give a list that shares positions with others."""
+    if not _JSON_PATH.fullmatch(path):
+        raise ConfigurationError(
+            f"{path!r} is no path of keys joined by dots: take the elements of a list whole, and keys with dots exactly"
+        )
+    return path
 
 
 def _in_double_quotes(value: str) -> str:

@@ -74,6 +74,19 @@ class SearchField:
         return Term(f"{quoting.search_field(self.name)}={quoted}")
 
 
+def phrase(text: str) -> Term:
+    """Ask for words in the text of a record, whatever their case; they begin and end where words do."""
+    return Term(quoting.phrase(text))
+
+
+def any_phrase(*texts: str) -> Term:
+    """Ask for one of several phrases."""
+    first, *rest = map(phrase, texts)
+    for term in rest:
+        first |= term
+    return first
+
+
 def index(name: str) -> Term:
     """Ask for records of this index."""
     return Term(f"index={quoting.index_name(name)}")

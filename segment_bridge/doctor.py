@@ -13,7 +13,7 @@ import msgspec
 from segment_bridge import identity, large_records, source_check
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.segment.outcome import RefusedError
-from segment_bridge.splunk import Splunk, session
+from segment_bridge.splunk import Splunk
 from segment_bridge.splunk.transport import Transport as SplunkTransport
 
 if TYPE_CHECKING:
@@ -190,12 +190,9 @@ def _reachable(settings: SplunkSettings) -> str:
 
 
 def _login(settings: SplunkSettings) -> str:
-    context = session.connect(settings)
-    with session.understood(), contextlib.closing(context.get(_INFO, output_mode="json").body) as body:
-        info = msgspec.json.decode(body.read())
-    with contextlib.suppress(LookupError, TypeError):
-        return f"the credentials are taken; Splunk {info['entry'][0]['content']['version']}"
-    return "the credentials are taken"
+    with Splunk(settings) as splunk:
+        version = splunk.log_in()
+    return f"the credentials are taken; Splunk {version}" if version else "the credentials are taken"
 
 
 def _searches(splunk: Splunk, settings: SplunkSettings, window: Window) -> Iterator[Check]:

@@ -7,6 +7,7 @@ any time and replaces what it staged before; :mod:`segment_bridge.layout` shows 
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from segment_bridge.staging import Staging
 
 
+logger = logging.getLogger(__name__)
+
+
 def covered_before(root: Staging, key: str) -> datetime | None:
     """Return up to when scheduled runs had succeeded when this one began for the first time.
 
@@ -52,6 +56,18 @@ def begin(run: Staging, plan: Plan) -> None:
     if plan.kind is Kind.SCHEDULED:
         # As if a run before the first one had succeeded: should it fail, the next one reaches back as far.
         watermark.start(layout.root_of(run), plan.span.end - PERIOD)
+
+
+def require_login(splunk: Splunk) -> None:
+    """Log in to Splunk once, before several searches do: a few wrong logins lock an account.
+
+    Raises :class:`ConfigurationError` where the login is refused. Any other failure may have passed when the searches
+    begin, which make their own tries.
+    """
+    try:
+        splunk.log_in()
+    except RetryableError as error:
+        logger.warning("the login to Splunk could not be tried: %s", error)
 
 
 def plan_of(run: Staging) -> Plan:

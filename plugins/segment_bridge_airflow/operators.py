@@ -45,7 +45,11 @@ def failing_at_once(execute: Callable[P, R]) -> Callable[P, R]:
 
 
 class BeginRunOperator(BaseOperator):
-    """Decide the window and the journeys; return the names of the journeys."""
+    """Decide the window and the journeys, and log in to Splunk once; return the names of the journeys."""
+
+    def __init__(self, *, conn_id: str = "splunk_default", **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
 
     @failing_at_once
     def execute(self, context: Context) -> list[str]:
@@ -55,6 +59,10 @@ class BeginRunOperator(BaseOperator):
         self.log.info("a %s run searches %s for %d journeys", plan.kind, plan.window, len(plan.journeys))
         if plan.hole:
             self.log.error("no run has covered %s, and this one does not reach it", plan.hole.window)
+        hook = SplunkHook(self.conn_id)
+        self.log.info("index %s", hook.settings().source.index)
+        with hook.get_conn() as splunk:
+            line.require_login(splunk)
         return list(plan.journeys)
 
 

@@ -175,6 +175,7 @@ class _Carrying:
 
         source = self.splunk.source
         with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
+            line.require_login(splunk)
             for journey in journeys:
                 try:
                     retrying()(line.search, self.folder, journey, source=source, splunk=splunk)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from segment_bridge.errors import FatalError
 from segment_bridge.splunk import session
 from segment_bridge.splunk.stream import read_results
@@ -21,7 +23,20 @@ if TYPE_CHECKING:
     from segment_bridge.splunk.transport import Body
     from segment_bridge.window import Window
 
+_INFO = "/services/server/info"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Content(msgspec.Struct):
+    version: str = ""
+
+
+class _Entry(msgspec.Struct):
+    content: _Content
+
+
+class _Info(msgspec.Struct):
+    entry: list[_Entry]
 
 
 class Splunk:
@@ -45,6 +60,18 @@ class Splunk:
     def close(self) -> None:
         """Forget the session; each connection closes with its search."""
         self._context.logout()
+
+    def log_in(self) -> str:
+        """Log in, unless there is a session, and return Splunk's version; "" where it does not say.
+
+        Raises what :meth:`search` raises.
+        """
+        with session.understood(), contextlib.closing(self._context.get(_INFO, output_mode="json").body) as body:
+            read = body.read()
+        try:
+            return msgspec.json.decode(read, type=_Info).entry[0].content.version
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
+            return ""
 
     def search(self, spl: str, window: Window) -> Iterator[bytes]:
         """Run a search, which begins with ``search `` or ``|``, and yield the lines of its final result as they come.

@@ -8,7 +8,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from segment_bridge_airflow import assets, defaults, manual, watch
+from segment_bridge_airflow import assets, defaults, manual, schedule, watch
 from segment_bridge_airflow.form import FORM
 from segment_bridge_airflow.operators import (
     BeginRunOperator,
@@ -26,7 +26,7 @@ from segment_bridge_airflow.operators import (
 
 with DAG(
     dag_id=defaults.DAG_ID,
-    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable(f"{schedule.minute()} * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

@@ -105,7 +105,7 @@ def decide(
     reach: timedelta = REACH,
     recognized: timedelta | None = None,
 ) -> Decision:
-    """Decide which window a run covers.
+    """Decide which window a run covers; it ends at a full hour, unless a span says otherwise.
 
     ``due`` is the end of the run's data interval, or the moment for which a run without one was asked; ``covered``
     is the end of the last successful scheduled run's window. ``span`` is what the form of a manual run says, as
@@ -120,11 +120,10 @@ def decide(
     """
     if asked := Window.between(*span):
         return Decision(_possible(asked, due))
+    # To the full hour: a run starts some minutes past it, and two clicks ask for the same window.
+    due = due.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     if kind is Kind.BACKFILL:
         return Decision(Window(due - (look_back or PERIOD), due))
-    if kind is Kind.MANUAL:
-        # To the full hour, so that two clicks ask for the same window.
-        due = due.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     start = due - (look_back or LOOK_BACK)
     if kind is Kind.MANUAL or covered is None:
         return Decision(Window(start, due))

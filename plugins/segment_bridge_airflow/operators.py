@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from segment_bridge import catalog, housekeeping, layout, line, mapping
 from segment_bridge.errors import ConfigurationError, FatalError
-from segment_bridge_airflow import alerts, settings
+from segment_bridge_airflow import alerts, schedule, settings
 from segment_bridge_airflow.hooks import SegmentHook, SplunkHook, cluster
 from segment_bridge_airflow.runs import key_of, plan_of, root_of, staging_of
 
@@ -54,6 +54,7 @@ class BeginRunOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> list[str]:
         """Stage the run's plan."""
+        schedule.require_usable()
         plan = plan_of(context)
         line.begin(staging_of(context), plan)
         self.log.info("a %s run searches %s for %d journeys", plan.kind, plan.window, len(plan.journeys))

@@ -5,7 +5,6 @@ The DAG's callbacks run in the DAG processor, the deadline's in the triggerer; w
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from segment_bridge.errors import BridgeError
 from segment_bridge.window import PERIOD, REACH, format_time
-from segment_bridge_airflow import settings
+from segment_bridge_airflow import schedule, settings
 from segment_bridge_airflow.alerts import Alert, send, send_async
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-#: A run is late if it has not succeeded this long after the end of its data interval.
-LATE = timedelta(minutes=float(os.environ.get("SEGMENT_BRIDGE_LATE_MINUTES", "45")))
+#: A run is late if it has not succeeded this long after it was due to start.
+LATE = schedule.late_after()
 #: The failed run of a row upon which somebody is told.
 TOO_MANY = 5
 
@@ -36,7 +35,7 @@ async def late(context: dict[str, Any]) -> None:
         return
     minutes = LATE // timedelta(minutes=1)
     state = "It has failed" if run["state"] == "failed" else "It has not ended"
-    body = f"{state}, and has not succeeded within {minutes} minutes of the end of its data interval. {_DO}"
+    body = f"{state}, and has not succeeded within {minutes} minutes of when it was due to start. {_DO}"
     await send_async(Alert(f"segment-bridge: {run['dag_run_id']} is late", body))
 
 

@@ -61,6 +61,7 @@ class Clock:
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90000",
             "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "90000",
             "SEGMENT_BRIDGE_LATE_MINUTES": str(LATE / timedelta(minutes=1)),
+            "SEGMENT_BRIDGE_SCHEDULE_MINUTE": "0",
         }
 
 

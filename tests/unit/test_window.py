@@ -279,3 +279,10 @@ class TestDecide:
         with pytest.raises(ConfigurationError) as caught:
             decide(Kind.MANUAL, NOON, span=span)
         assert str(caught.value) == told
+
+
+class TestSomeMinutesPastTheHour:
+    @pytest.mark.parametrize("kind", list(Kind))
+    @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(minutes=59, seconds=59)))
+    def test_the_window_is_that_of_the_full_hour(self, kind: Kind, late: timedelta) -> None:
+        assert decide(kind, NOON + late) == decide(kind, NOON)

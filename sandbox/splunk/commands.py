@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain, islice, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from sandbox.splunk import cutoff, json_path, language, patterns, search, syntax
 from sandbox.splunk import eval as expressions
-from sandbox.splunk import json_path, language, patterns, search, syntax
 from sandbox.splunk.errors import SplError
 from sandbox.splunk.readings import DOCUMENTED
 from sandbox.splunk.records import AuditLog, Row
@@ -63,15 +64,14 @@ def compile_search(
     """Compile the text of a search, which may use these lookups; raise SplError for what is wrong or unknown here."""
     try:
         first, *others = language.parse(text)
-        if not isinstance(first, syntax.Search):
-            raise SplError("The first command must be 'search'.")
+        index = search.asked_index(first.term) if isinstance(first, syntax.Search) else ""
         stages = tuple(_stage(command, lookups, readings) for command in (first, *others))
-        return Search(search.asked_index(first.term), stages, readings)
+        return Search(index, stages, readings)
     except RecursionError as error:
         raise SplError("The search is nested too deeply.") from error
 
 
-def _stage(  # noqa: C901, PLR0911 - one case a command
+def _stage(  # noqa: C901, PLR0911, PLR0912 - one case a command
     command: syntax.Command, lookups: Mapping[str, Table], readings: Readings
 ) -> Stage:
     match command:
@@ -81,6 +81,10 @@ def _stage(  # noqa: C901, PLR0911 - one case a command
             return _keep(expressions.condition(condition, readings))
         case syntax.Eval(assignments):
             return _eval([(name, expressions.value(expression, readings)) for name, expression in assignments])
+        case syntax.Makeresults():
+            return lambda _: iter([Row({"_time": str(int(time.time()))})])
+        case syntax.Spath(source, None, _):
+            return lambda rows: (_extracted(row, source, readings) for row in rows)
         case syntax.Spath():
             return _spath(command)
         case syntax.Fields():
@@ -121,8 +125,18 @@ def _eval(assignments: list[tuple[str, Run]]) -> Stage:
     return stage
 
 
+def _extracted(row: Row, source: str, readings: Readings) -> Row:
+    """Extract all fields of a JSON object, as far as the cutoff lets it be seen."""
+    line = text(row.get(source) or "").encode()
+    if json_path.is_json(line.decode()) and line.lstrip().startswith(b"{"):
+        members = cutoff.seen(line, readings.extraction_cutoff or len(line))
+        for name, values in json_path.flatten(members, readings).items():
+            row.set(name, single(values))
+    return row
+
+
 def _spath(command: syntax.Spath) -> Stage:
-    path = json_path.compiled(command.path)
+    path = json_path.compiled(command.path or "")
 
     def stage(rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:

@@ -157,11 +157,13 @@ class _Builder(Transformer[Token, Any]):
 
     def spath(self, options: list[tuple[str, str]]) -> syntax.Spath:
         given = dict(options)
-        if len(given) < len(options) or "path" not in given:
-            raise SplError(
-                "Error in 'spath' command: it needs one path, and no option twice; the rest is not implemented."
-            )
-        return syntax.Spath(given.get("input", "_raw"), given["path"], given.get("output", given["path"]))
+        if len(given) < len(options) or ("path" not in given and "output" in given):
+            raise SplError("Error in 'spath' command: no option may stand twice, and an output needs a path.")
+        path = given.get("path")
+        return syntax.Spath(given.get("input", "_raw"), path, given.get("output", path or ""))
+
+    def makeresults(self, _: list[Token]) -> syntax.Makeresults:
+        return syntax.Makeresults()
 
     def names(self, names: list[str]) -> tuple[str, ...]:
         return tuple(map(_not_empty, names))

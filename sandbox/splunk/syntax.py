@@ -147,11 +147,16 @@ class Eval:
 
 @dataclass(frozen=True)
 class Spath:
-    """``spath`` with all its defaults filled in."""
+    """``spath`` with all its defaults filled in; without a path it extracts all fields."""
 
     source: str
-    path: str
+    path: str | None
     output: str
+
+
+@dataclass(frozen=True)
+class Makeresults:
+    """``makeresults``: one row, instead of a search."""
 
 
 @dataclass(frozen=True)
@@ -227,5 +232,5 @@ class Mvexpand:
 
 
 Command: TypeAlias = (
-    Search | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup | Mvexpand
+    Search | Makeresults | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup | Mvexpand
 )

@@ -120,7 +120,7 @@ _ASKED = (
     _Asked(
         (
             r'eval version="1.10", power="1e10", nested=json_extract("{\"o\":{\"k\":1}}", "o")',
-            r"""eval marked=replace("007", "^([^A-Za-z])", "'\\1")""",
+            r"""eval marked=replace("007", "^([0-9]+)$", "'\\1")""",
             'eval as_text=json_object("v", version), as_power=json_object("v", power)',
             'eval as_object=json_object("o", nested), as_marked=json_object("v", marked)',
         ),

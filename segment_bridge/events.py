@@ -23,7 +23,7 @@ MAX_EVENT = 32_000
 
 
 #: The ``'`` that searches put before a text which ``json_object`` might take for a number or for JSON.
-_MARK = re.compile(rb"""(?<=[:\s]")'(?=[^A-Za-z])""")
+_MARK = re.compile(rb"""(?<=[:\s]")'(?=[\s'\[{\\0-9+.-])""")
 
 
 def unmarked(data: bytes) -> bytes:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Made: TypeAlias = tuple[tuple[str, "Expression"], ...]
 
 
+#: A text that looks like JSON or a number, or already begins with the mark.
+_LOOKS_OTHERWISE = r"""^(['\[{"]|\s*[-+.]?[0-9][0-9.,eExX+-]*\s*$)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An expression; ``str()`` prints it.
@@ -170,7 +174,7 @@ def marked(expression: Expression) -> Expression:
 
     :func:`segment_bridge.events.unmarked` takes it away again.
     """
-    return _call("replace", expression, text("^([^A-Za-z])"), text(r"'\1"))
+    return _call("replace", expression, text(_LOOKS_OTHERWISE), text(r"'\1"))
 
 
 def _call(function: str, *arguments: Expression) -> Expression:

@@ -12,7 +12,8 @@
     └── ConfigurationError        a person has to change a setting, a right or an address
 
 Bad data is no error: it becomes a :class:`segment_bridge.events.Rejection` with a reason.
-Messages carry facts and the next step, never data, names or secrets.
+Messages carry facts and the next step, never data, names or secrets. Only :class:`IncompleteAnswer` and the refusal of
+a search quote Splunk, which may name people: they belong in a log, and not in reports, alerts or XCom.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ class RetryableError(BridgeError):
 
 
 class IncompleteAnswer(RetryableError):  # noqa: N818 - named for what happened, as the vocabulary has it
-    """Splunk's answer is not provably complete; ``clause`` names the rule that it broke."""
+    """Splunk's answer is not provably complete; ``clause`` names the rule that it broke.
 
-    def __init__(self, clause: str, message: str) -> None:
+    ``summary`` says what of it may stand anywhere, if Splunk said it itself: the message's level and the known pattern.
+    """
+
+    def __init__(self, clause: str, message: str, *, summary: str = "") -> None:
         super().__init__(f"incomplete answer ({clause}): {message}")
         self.clause = clause
+        self.summary = summary
 
 
 class FatalError(BridgeError):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from segment_bridge.tolerance import Tolerated
+
 T = TypeVar("T", bound="SplunkSettings | SegmentSettings | KubernetesSettings")
 
 DEFAULT_BATCH_API = "https://api.segment.io/v1/batch"
@@ -24,6 +26,8 @@ DEFAULT_MAP_SHRINK_PERCENT = 20
 DEFAULT_MAP_STAND_IN_HOURS = 24
 #: The variable with the seconds before a second try; the pauses after it double.
 RETRY_PAUSE = "SEGMENT_BRIDGE_RETRY_PAUSE"
+#: The variable with the messages of Splunk that may pass, as JSON.
+TOLERATED_MESSAGES = "SEGMENT_BRIDGE_TOLERATED_MESSAGES"
 #: The Splunk lookup that holds the user ID map; every search that uses it says ``OUTPUT user_id``.
 DEFAULT_USER_LOOKUP = "segment_bridge_users"
 
@@ -133,6 +137,15 @@ class Environment:
         given: dict[str, Any] = {field: seconds for field, seconds in read.items() if seconds is not None}
         return replace(settings, **given)
 
+    def tolerated_messages(self) -> tuple[Tolerated, ...]:
+        """Return the messages of Splunk that may pass, none where the variable is unset or empty."""
+        text = self.get(TOLERATED_MESSAGES)
+        if not text:
+            return ()
+        from segment_bridge import tolerance  # noqa: PLC0415 - start-up: few have this setting
+
+        return tolerance.read(text, TOLERATED_MESSAGES)
+
     def missing(self, what: str) -> None:
         """Note that something is missing that more than one variable could give."""
         self._missing.append(what)
@@ -159,6 +172,8 @@ class SplunkSettings:
     verify: bool = True
     #: Seconds without a byte after which the connection counts as dead; Splunk sends keep-alives in between.
     timeout: float = 300.0
+    #: Messages of Splunk that may pass although they tell of missing results.
+    tolerated_messages: tuple[Tolerated, ...] = ()
 
     @property
     def source(self) -> Source:
@@ -191,6 +206,7 @@ class SplunkSettings:
             token=token,
             session_key=session_key,
             ca_file=env.get("SPLUNK_CA_FILE"),
+            tolerated_messages=env.tolerated_messages(),
         )
         return env.timed(settings, timeout="SPLUNK_TIMEOUT")
 

@@ -11,6 +11,7 @@ import msgspec
 
 from segment_bridge.errors import FatalError
 from segment_bridge.splunk import session
+from segment_bridge.splunk.messages import Rules, Tally
 from segment_bridge.splunk.stream import read_results
 from segment_bridge.window import LOOK_BACK
 
@@ -48,6 +49,8 @@ class Splunk:
     def __init__(self, settings: SplunkSettings) -> None:
         self._path = session.path(settings.owner, settings.app, "search", "v2", "jobs", "export")
         self._context = session.connect(settings)
+        self._settings = settings
+        self._tally = Tally()
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +76,15 @@ class Splunk:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
             return ""
 
+    @contextlib.contextmanager
+    def tallying(self) -> Iterator[Tally]:
+        """Count the messages of the searches that the block makes."""
+        outside, self._tally = self._tally, Tally()
+        try:
+            yield self._tally
+        finally:
+            self._tally = outside
+
     def search(self, spl: str, window: Window) -> Iterator[bytes]:
         """Run a search, which begins with ``search `` or ``|``, and yield the lines of its final result as they come.
 
@@ -84,7 +96,12 @@ class Splunk:
         if not spl.startswith(("search ", "|")):
             raise FatalError("a search has to begin with 'search ' or '|'")
         with contextlib.closing(self._export(spl, window)) as body:
-            yield from read_results(body)
+            self._tally.add((yield from read_results(body, self._rules())))
+
+    def _rules(self) -> Rules:
+        settings = self._settings
+        secrets = session.secrets(settings, self._context)
+        return Rules(settings.tolerated_messages, secrets, names=frozenset({settings.username}))
 
     def _export(self, spl: str, window: Window) -> Body:
         with session.understood():

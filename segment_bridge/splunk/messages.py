@@ -1,77 +1,163 @@
-"""What Splunk's messages say about an answer.
-
-The list of signs leans to one side on purpose: a complete answer that is asked for again costs a search, a partial
-one that passes costs events.
-"""
+"""What Splunk's messages say about one answer, and which of those that would stop it are tolerated."""
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from segment_bridge.errors import IncompleteAnswer
+from segment_bridge.splunk import signs
 from segment_bridge.splunk.clauses import Clause
+from segment_bridge.splunk.quoted import clean, on_one_line, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from segment_bridge.splunk.signs import Sign
+    from segment_bridge.tolerance import Tolerated
+
+#: So many messages of one level reach us at most, if nobody has raised max_infocsv_messages in Splunk's limits.conf.
+MOST_OF_A_LEVEL = 20
+
+_LEVELS = {"INFO", "WARN", "ERROR", "FATAL"}
+#: What is said of a lost peer that is searched again, and when that has succeeded; in the same order.
+_LOST = (
+    re.compile(r"^a portion of the search ended prematurely\b.*\battempting to recover\b", re.IGNORECASE),
+    re.compile(r"^peer (?P<peer>.+)'s search ended prematurely\b.*\battempting to reconnect\b", re.IGNORECASE),
+)
+_RECOVERED = (
+    re.compile(r"^cluster has recovered from premature search termination\b", re.IGNORECASE),
+    re.compile(r"^successfully resumed search on (?P<peer>.+?)\.?$", re.IGNORECASE),
+)
+_Lost = tuple[int, str]
+
+logger = logging.getLogger(__name__)
 
 
 class Message(msgspec.Struct, gc=False):
-    """A message of Splunk; its text may hold names and data, and is never quoted."""
+    """A message of Splunk; its text may hold names and data."""
 
     type: str
     text: str = ""
 
 
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
+@dataclass(slots=True)
+class Tally:
+    """The messages of complete answers, as far as somebody has to know of them."""
+
+    #: Warnings and errors that have nothing to do with how complete an answer is.
+    passed: int = 0
+    tolerated: Counter[Tolerated] = field(default_factory=Counter)
+    #: Levels with so many messages that others may not have reached us.
+    full: set[str] = field(default_factory=set)
+
+    def add(self, other: Tally) -> None:
+        """Add what was counted of another answer."""
+        self.passed += other.passed
+        self.tolerated += other.tolerated
+        self.full |= other.full
 
 
-#: What tells of missing results wherever it stands.
-_SIGNS = {
-    "results may be incomplete": _words(r"incomplete|partial|(?:might|may|could) be missing"),
-    "the search was ended early": _words(
-        r"(?:auto-?)?finali[sz]ed|cancell?ed|terminated|aborted|killed|crashed|prematurely"
-    ),
-    "a limit or quota was reached": _words(
-        r"quotas?|(?:time|disk|memory|usage|size) limits?|limits? (?:\S+ ){0,5}reached"
-        r"|(?:has|have|was) (?:been )?reached|reached (?:\S+ ){0,5}(?:limits?|maximum)"
-        r"|exceed(?:s|ed|ing)?|minimum free disk space"
-    ),
-    "something did not answer in time": _words(r"tim(?:ed|es|e)?[ -]?outs?"),
-    "results were left out": _words(r"truncat(?:ed?|es|ing)|skip(?:s|ped|ping)|dropped|discarded|excluded"),
-}
-#: Where results come from; together with trouble, this tells of missing results as well.
-_SOURCES = {
-    "trouble with a search peer": _words(r"peers?|indexers?|search heads?"),
-    # An index that is named federated:... is no sign of trouble with its provider.
-    "trouble with a federated provider": _words(r"federated(?!:)|federation|remote|providers?"),
-    "trouble with an index": _words(r"index|indexes|indices|buckets?|rawdata"),
-    "trouble with a connection": _words(r"connect(?:ions?|ing)?"),
-}
-_TROUBLE = _words(
-    r"un(?:able|available|reachable|responsive|authori[sz]ed|supported|healthy|searchable)|not|cannot|can't|no such"
-    r"|fail(?:s|ed|ing|ures?)?|errors?|down|los[et]|broken|closed|reset|refused|rejected|disconnected|disabled"
-    r"|quarantined|corrupt(?:ed|ion)?|missing|invalid|ignor(?:ed?|es|ing)|ended|stopped"
-)
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may pass, and what may not be quoted: ``secrets`` in any form, ``names`` as words of their own."""
+
+    tolerated: tuple[Tolerated, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    names: frozenset[str] = frozenset()
 
 
-def judge(message: Message) -> bool:
-    """Say whether a message is a warning that can be passed over; False is one that is no warning.
+class MessageCheck:
+    """Judges the messages of one answer as they come."""
 
-    Raises :class:`IncompleteAnswer` for errors, and for what tells of missing results.
-    """
-    match message.type.upper():
-        case "DEBUG":
-            # It quotes the search, in which any word may stand.
-            return False
-        case "INFO" | "WARN" | "WARNING" as kind:
-            if sign := _sign(message.text):
-                raise IncompleteAnswer(Clause.PARTIAL_RESULTS, f"{sign}: see the search's job in Splunk")
-            return kind != "INFO"
-        case _:
-            sign = _sign(message.text) or "the search failed"
-            raise IncompleteAnswer(Clause.ERROR_MESSAGE, f"{sign}: see the search's job in Splunk")
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules()
+        self._tally = Tally()
+        self._of_level: Counter[str] = Counter()
+        #: What was said of lost peers that are being searched again.
+        self._lost: dict[_Lost, IncompleteAnswer] = {}
+
+    def take(self, message: Message) -> None:
+        """Judge a message; raises :class:`IncompleteAnswer` if there is no complete answer with it."""
+        level = message.type.upper()
+        if level == "DEBUG":
+            return  # It quotes the search, in which any word may stand.
+        level = "WARN" if level == "WARNING" else level if level in _LEVELS else "UNKNOWN"
+        self._of_level[level] += 1
+        text = on_one_line(message.text)
+        sign = signs.find(text)
+        if recovered := _found(text, _RECOVERED):
+            self._lost.pop(recovered, None)
+        if _passes(level, sign):
+            self._tally.passed += level != "INFO"
+        elif level != "FATAL" and (tolerated := self._tolerating(text)):
+            self._tally.tolerated[tolerated] += 1
+        elif level != "FATAL" and (lost := _found(text, _LOST)):
+            self._lost[lost] = self._error(level, sign, text)
+        else:
+            raise self._error(level, sign, text)
+
+    def require_recovery(self) -> None:
+        """Raise :class:`IncompleteAnswer` if a lost peer has not come back by the end of the answer."""
+        for error in self._lost.values():
+            raise error
+
+    def finish(self) -> Tally:
+        """Log and return what was counted in an answer that is complete."""
+        tally = self._tally
+        tally.full = {level for level, count in self._of_level.items() if count >= MOST_OF_A_LEVEL}
+        if tally.passed:
+            logger.warning(
+                "Splunk gave %d warnings that tell of no missing results: see the search's job", tally.passed
+            )
+        for tolerated, count in tally.tolerated.items():
+            logger.warning("%s", told(tolerated.pattern, tolerated.reason, count))
+        if tally.full:
+            logger.warning("%s", crowded(tally.full))
+        return tally
+
+    def _tolerating(self, text: str) -> Tolerated | None:
+        """Return the first pattern for a message, with the name of its host or without."""
+        text = clean(text, self._rules.secrets, self._rules.names)
+        texts = {text, signs.without_prefix(text)}
+        return next((one for one in self._rules.tolerated if any(map(one.matches, texts))), None)
+
+    def _error(self, level: str, sign: Sign | None, text: str) -> IncompleteAnswer:
+        clause = Clause.PARTIAL_RESULTS if level in {"INFO", "WARN"} else Clause.ERROR_MESSAGE
+        summary = f"{level}, {sign.name if sign and not sign.harmless else 'the search failed'}"
+        text = quoted(text, self._rules.secrets, self._rules.names)
+        to_do = "see the search's job in Splunk" + (", or tolerated_messages" if level != "FATAL" else "")
+        return IncompleteAnswer(clause, f'{summary}: "{text}" ({to_do})', summary=summary)
 
 
-def _sign(text: str) -> str:
-    signs = _SIGNS | _SOURCES if _TROUBLE.search(text) else _SIGNS
-    return next((sign for sign, words in signs.items() if words.search(text)), "")
+def told(pattern: str, reason: str, count: int) -> str:
+    """Say how many messages passed by a pattern."""
+    return f'tolerated messages of Splunk: {count} as "{pattern}" ({reason})'
+
+
+def crowded(levels: Iterable[str]) -> str:
+    """Say that there may have been more messages of these levels."""
+    return (
+        f"Splunk gave {MOST_OF_A_LEVEL} or more messages of the level {', '.join(sorted(levels))}, and may have held "
+        "back one about missing results: raise max_infocsv_messages in [search_info] of its limits.conf"
+    )
+
+
+def _passes(level: str, sign: Sign | None) -> bool:
+    if level in {"INFO", "WARN"}:
+        return sign is None or sign.harmless
+    return level == "ERROR" and sign is not None and sign.even_as_error
+
+
+def _found(text: str, patterns: tuple[re.Pattern[str], ...]) -> _Lost | None:
+    """Return which pattern a text has, and the peer that it names."""
+    text = signs.without_prefix(text)
+    for number, pattern in enumerate(patterns):
+        if found := pattern.search(text):
+            return number, found.groupdict().get("peer", "")
+    return None

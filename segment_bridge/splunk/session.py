@@ -53,6 +53,13 @@ def connect(settings: SplunkSettings) -> Context:
     )
 
 
+def secrets(settings: SplunkSettings, context: Context) -> frozenset[str]:
+    """Return what requests are authorized with, the session's key and cookies included."""
+    key = context.token if isinstance(context.token, str) else ""
+    cookies = context.get_cookies().values()
+    return frozenset({settings.password, settings.token, settings.session_key, key.removeprefix("Splunk "), *cookies})
+
+
 def path(owner: str, app: str, *parts: str) -> str:
     """Return the path of an endpoint, as one user sees one app."""
     from splunklib.binding import UrlEncoded  # noqa: PLC0415 - as above

@@ -13,7 +13,6 @@ It comes under HTTP 200 however the search ends, so that only the stream itself 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -22,10 +21,12 @@ import msgspec
 
 from segment_bridge.errors import IncompleteAnswer
 from segment_bridge.splunk.clauses import Clause
-from segment_bridge.splunk.messages import Message, judge
+from segment_bridge.splunk.messages import Message, MessageCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from segment_bridge.splunk.messages import Rules, Tally
 
 #: Bytes: a longer line is no row, and is not waited for.
 MAX_LINE = 64 * 2**20
@@ -33,8 +34,6 @@ _LINE_ENDS = b"\r\n"
 _LINE_END = _LINE_ENDS[-1]
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-logger = logging.getLogger(__name__)
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -54,28 +53,28 @@ class _Line(msgspec.Struct, gc=False):
 _decode: Callable[[bytes], _Line] = msgspec.json.Decoder(_Line).decode
 
 
-def read_results(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def read_results(chunks: Iterable[bytes], rules: Rules | None = None) -> Generator[bytes, None, Tally]:
     """Yield the final rows as they came, or the line that says that there are none; each without its line end.
 
-    Ends normally only if the answer is complete: whoever uses a line before that has to be able to take it back.
-    Raises :class:`IncompleteAnswer`, with a :class:`Clause`, as soon as the answer is known not to be.
+    Ends normally, and returns a tally of Splunk's messages, only if the answer is complete: whoever uses a line before
+    that has to be able to take it back. Raises :class:`IncompleteAnswer`, with a :class:`Clause`, as soon as the answer
+    is known not to be. ``rules`` say which messages may pass, and what of them may not be quoted.
     """
-    progress = _Progress()
-    warnings = 0
+    progress, check = _Progress(), MessageCheck(rules)
     for number, line in enumerate(_split(chunks), start=1):
         if not line or line.isspace():
             continue
         read = _read(line, number)
-        if read.messages:
-            warnings += sum(map(judge, read.messages))
+        for message in read.messages or ():
+            check.take(message)
         if not read.preview and (read.lastrow or read.result is not None):
             progress.take(read, number)
             yield line
+    check.require_recovery()
     if not progress.ended:
         told = f"the stream ended after {progress.rows} rows, none of them the last"
         raise IncompleteAnswer(Clause.NO_LAST_ROW, told)
-    if warnings:
-        logger.warning("Splunk gave %d warnings that tell of no missing results: its job inspector has them", warnings)
+    return check.finish()
 
 
 @dataclass(slots=True)
@@ -91,7 +90,10 @@ class _Progress:
             raise IncompleteAnswer(Clause.ROWS_AFTER_LAST, f"line {number} goes on after the last of {self.rows} rows")
         if line.result is not None:
             if line.offset != self.rows:
-                told = f"row {self.rows} was due, row {line.offset} came in line {number}"
+                came = f"row {line.offset}" if line.offset is not None else "one without an offset"
+                told = f"row {self.rows} was due, {came} came in line {number}"
+                if line.offset is None:
+                    told += ": set add_offset=true in [export] of Splunk's limits.conf"
                 raise IncompleteAnswer(Clause.OFFSET_GAP, told)
             self.rows += 1
         elif self.rows:

@@ -19,6 +19,7 @@ from segment_bridge.errors import ConfigurationError, IncompleteAnswer
 from segment_bridge.events import MAX_EVENT, Rejection, TrackEvent, from_body, to_body
 from segment_bridge.identity import Maps
 from segment_bridge.spl import quoting
+from segment_bridge.splunk import signs
 from segment_bridge.splunk.stream import read_results
 
 if TYPE_CHECKING:
@@ -46,12 +47,18 @@ def stream(data: bytes) -> None:
     for line in body.split(b"\n"):
         if line.strip():
             read: dict[str, Any] = json.loads(line)
-            assert not [one for one in read.get("messages") or () if one["type"].upper() in ("ERROR", "FATAL")]
+            assert not [one for one in read.get("messages") or () if _stops(one["type"].upper(), one.get("text", ""))]
             if not read.get("preview") and ("result" in read or read.get("lastrow")):
                 final.append(read)
     assert [json.loads(line) for line in whole] == final
     assert [row["offset"] for row in final if "result" in row] == list(range(sum("result" in row for row in final)))
     assert [bool(row.get("lastrow")) for row in final] == [False] * (len(final) - 1) + [True]
+
+
+def _stops(level: str, text: str) -> bool:
+    """Say of some messages that no answer with them is complete, whatever else stands in them."""
+    said = signs.without_prefix(text)
+    return level == "FATAL" or (level != "DEBUG" and " incomplete " in said) or (level == "ERROR" and text.isdecimal())
 
 
 def _read(chunks: list[bytes]) -> list[bytes] | None:
@@ -153,6 +160,9 @@ SEEDS: dict[str, list[bytes]] = {
     "stream": [
         b"\x40" + ROW + b"\n",
         b'\x07{"preview":true,"offset":0,"result":{}}\n\n{"preview":false,"lastrow":true}\r\n',
+        b'\x40{"messages":[{"type":"ERROR","text":"Could not load lookup=LOOKUP-x"}]}\n' + ROW,
+        b'\x40{"messages":[{"type":"ERROR","text":"Peer x\'s search ended prematurely. Attempting to reconnect."},'
+        b'{"type":"INFO","text":"Successfully resumed search on x."}]}\n' + ROW,
         b'\x01{"messages":[{"type":"WARN","text":"x"}]}\n{"offset":0,"result":{}}\n{"offset":1,"lastrow":true,"result":{}}',
     ],
     "convert": [
@@ -192,7 +202,11 @@ KEPT: dict[str, list[bytes]] = {
 }
 #: The words that a target's texts are made of.
 WORDS: dict[str, list[str]] = {
-    "stream": ['"preview":', '"offset":', '"lastrow":', '"result":', '"messages":', '"type":', '"FATAL"', "true", "{}"],
+    "stream": [
+        *('"preview":', '"offset":', '"lastrow":', '"result":', '"messages":', '"type":', '"FATAL"', "true", "{}"),
+        *('"text":', '"ERROR"', '"INFO"', "[host] ", "lookup", "eventtype", "incomplete", "peer", "not", "limit", "'"),
+        *("Attempting to recover", "Successfully resumed search on ", "has the following message: ", "preview"),
+    ],
     "convert": ['"result":', '"messageId":', '"namespace":', "ann-tenant", '"properties":', '{"a":', "[[[[", "}}}}"],
     "quoting": ['"', "\\", '\\"', "'", "*", "`", "|", "[", "]"],
     "grammar": [

@@ -228,7 +228,10 @@ SEE_JOB = "look at the search's job in Splunk, and search again"
                 Check(
                     name=INDEX,
                     ok=False,
-                    told=f"incomplete answer (error_message): trouble with a search peer: {SEE}",
+                    told=(
+                        'incomplete answer (error_message): ERROR, a search peer is in trouble: "a peer is down" '
+                        f"({SEE}, or tolerated_messages)"
+                    ),
                     advice=SEE_JOB,
                 ),
                 *not_checked(DEEP),

@@ -147,7 +147,7 @@ class TestSplunkSettings:
         settings = SplunkSettings(url="u", username="ann", password=SECRET, token=SECRET, session_key=SECRET)
         assert repr(settings) == (
             "SplunkSettings(url='u', app='search', owner='nobody', index='federated:rh_rhtap_stage_audit', "
-            "username='ann', ca_file='', verify=True, timeout=300.0)"
+            "username='ann', ca_file='', verify=True, timeout=300.0, tolerated_messages=())"
         )
         assert str(settings) == repr(settings)
 

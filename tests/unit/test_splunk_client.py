@@ -8,12 +8,13 @@ import ssl
 import struct
 import threading
 import zlib
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 import trustme
@@ -22,6 +23,8 @@ from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, I
 from segment_bridge.settings import SplunkSettings
 from segment_bridge.splunk import Clause, Splunk
 from segment_bridge.splunk.client import search_in_parts
+from segment_bridge.splunk.messages import Tally
+from segment_bridge.tolerance import Tolerated
 from segment_bridge.window import Window
 
 if TYPE_CHECKING:
@@ -593,7 +596,8 @@ def test_rows_and_errors_come_while_the_search_still_runs() -> None:
         with pytest.raises(IncompleteAnswer) as caught:
             next(lines)
         assert str(caught.value) == (
-            "incomplete answer (error_message): the search failed: see the search's job in Splunk"
+            'incomplete answer (error_message): ERROR, the search failed: "of alice" '
+            "(see the search's job in Splunk, or tolerated_messages)"
         )
         # The connection is closed with the search: Splunk goes on with none that nobody reads.
         assert server.left.wait(10)
@@ -685,3 +689,36 @@ def test_no_error_tells_a_secret_or_a_name(status: int, caplog: pytest.LogCaptur
         assert [secret for secret in private[:-1] if secret in repr(given)] == []
         # What it hangs on is shown with it unless suppressed.
         assert error.__suppress_context__ or not error.__context__
+
+
+def test_what_stops_an_answer_is_quoted_without_what_was_sent() -> None:
+    secrets = ("pass(word", "a+key=", "co^okie")
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith(LOGIN):
+            return logged_in(secrets[1], f"Set-Cookie: splunkd_8089={secrets[2]}; Secure")
+        said = f"failed for the-user: {' '.join(map(quote_plus, secrets))} {request.headers.get('cookie')}; Annthe-user"
+        return whole(json.dumps({"messages": [{"type": "ERROR", "text": said}]}).encode())
+
+    with serving(answer) as server:
+        settings = SplunkSettings(url=server.url, username="the-user", password=secrets[0], timeout=10)
+        error = error_of(settings)
+    assert str(error) == (
+        "incomplete answer (error_message): ERROR, the search failed: "
+        '"failed for ...: ... ... ... splunkd_8089=...; Annthe-user" '
+        "(see the search's job in Splunk, or tolerated_messages)"
+    )
+
+
+def test_messages_are_counted_for_the_searches_of_a_block() -> None:
+    lookup = b'{"messages":[{"type":"ERROR","text":"Could not load lookup=LOOKUP-x"}]}\n'
+    lost = b'{"messages":[{"type":"WARN","text":"Timed out waiting for peer idx-9"}]}\n'
+    tolerated = Tolerated("*waiting for peer idx-9", "it is a test")
+    with serving(lambda _: whole(lookup + lost + BODY)) as server:
+        settings = replace(with_token(server.url), tolerated_messages=(tolerated,))
+        with Splunk(settings) as splunk:
+            with splunk.tallying() as tally:
+                for _ in range(2):
+                    assert list(splunk.search(SPL, WINDOW)) == ROWS
+            list(splunk.search(SPL, WINDOW))
+    assert tally == Tally(passed=2, tolerated=Counter({tolerated: 2}))

@@ -108,7 +108,7 @@ def test_harmless_messages_are_passed_over_and_warnings_counted(caplog: pytest.L
         lines = read(messages(*HARMLESS), row(0, last=True, messages=HARMLESS), messages(), messages(*HARMLESS))
     assert lines == [row(0, last=True, messages=HARMLESS)]
     assert caplog.messages == [
-        "Splunk gave 3 warnings that tell of no missing results: its job inspector has them",
+        "Splunk gave 3 warnings that tell of no missing results: see the search's job",
     ]
 
 
@@ -206,11 +206,18 @@ def test_more_after_the_end(more: bytes) -> None:
     assert broken_clause(EMPTY, messages(), more) == Clause.ROWS_AFTER_LAST
 
 
+def test_a_row_without_an_offset_names_the_setting() -> None:
+    with pytest.raises(IncompleteAnswer) as caught:
+        read(dump({"preview": False, "lastrow": True, "result": {}}))
+    assert str(caught.value) == (
+        "incomplete answer (offset_gap): row 0 was due, one without an offset came in line 1: "
+        "set add_offset=true in [export] of Splunk's limits.conf"
+    )
+
+
 def test_an_error_tells_nothing_of_the_data() -> None:
     private = "alice@example.com"
     for line in (
-        messages({"type": "ERROR", "text": private}),
-        messages({"type": "WARN", "text": f"quota of {private} exceeded"}),
         private.encode(),
         row(7, result={"userId": private}),
     ):

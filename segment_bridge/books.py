@@ -9,7 +9,7 @@ import msgspec
 
 from segment_bridge import layout
 from segment_bridge.events import from_body
-from segment_bridge.report import JourneyBooks
+from segment_bridge.report import JourneyBooks, MessageBooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ def count(run: Staging, journey: str, *, dry_run: bool) -> JourneyBooks:
     that it was taken.
     """
     if not run.exists(layout.results(journey)):
-        return JourneyBooks(state="failed")
+        return JourneyBooks(state="failed", stopped_by=messages(run, journey).stopped_by)
     with run.read(layout.results(journey)) as lines:
         found = sum(map(has_result, lines))
     rejected = _rejections(run, journey)
@@ -59,6 +59,12 @@ def count(run: Staging, journey: str, *, dry_run: bool) -> JourneyBooks:
         withheld=withheld,
         acknowledged=_lines(run, layout.acknowledged(journey)),
     )
+
+
+def messages(run: Staging, search: str) -> MessageBooks:
+    """Return what became of Splunk's messages about a search; nothing, where that is not staged."""
+    name = layout.messages(search)
+    return run.read_json(name, MessageBooks) if run.exists(name) else MessageBooks()
 
 
 def has_result(line: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,19 @@ import msgspec
 from segment_bridge import books, layout, redriven
 from segment_bridge.events import from_body
 from segment_bridge.plan import Plan
-from segment_bridge.report import Alarm, JourneyBooks, MapBooks, Report, problems, refusals, total
+from segment_bridge.report import (
+    Alarm,
+    JourneyBooks,
+    MapBooks,
+    MessageBooks,
+    Report,
+    ToleratedBooks,
+    problems,
+    refusals,
+    total,
+)
 from segment_bridge.source_check import Seen
+from segment_bridge.splunk.messages import crowded, told
 
 if TYPE_CHECKING:
     from segment_bridge.staging import Staging
@@ -35,6 +47,8 @@ def close(run: Staging, key: str) -> Report:
         if run.exists(layout.map_summary(name))
     }
     seen = run.read_json(layout.SOURCE, Seen) if run.exists(layout.SOURCE) else None
+    messages = {name: books.messages(run, name) for name in (*plan.journeys, layout.SOURCE_CHECK)}
+    tolerated = _tolerated(messages)
     alarming = {
         Alarm.UNBALANCED: tuple(f"{name}: {said}" for name, one in counted.items() if (said := one.imbalance())),
         Alarm.SILENT: _silence(every, seen),
@@ -50,6 +64,7 @@ def close(run: Staging, key: str) -> Report:
         total=every,
         maps=maps,
         truncated=seen.truncated if seen else {},
+        tolerated_messages=tolerated,
         balanced=not alarming[Alarm.UNBALANCED],
         coverage=round(every.coverage, 4),
         problems=(
@@ -60,7 +75,14 @@ def close(run: Staging, key: str) -> Report:
             *alarming[Alarm.UNKNOWN_SILENCE],
             *alarming[Alarm.HOLE],
         ),
-        warnings=(*alarming[Alarm.UNKNOWN], *alarming[Alarm.STAND_IN], *_truncated(seen), *_repeats(plan, every)),
+        warnings=(
+            *alarming[Alarm.UNKNOWN],
+            *alarming[Alarm.STAND_IN],
+            *_truncated(seen),
+            *_repeats(plan, every),
+            *(told(one.pattern, one.reason, one.count) for one in tolerated),
+            *(f"{name}: {crowded(one.full)}" for name, one in messages.items() if one.full),
+        ),
         alarms=tuple(chain.from_iterable(alarming.values())),
         alarm_kinds=tuple(kind for kind, said in alarming.items() if said),
         samples=_samples(run, plan) if plan.dry_run else {},
@@ -129,6 +151,16 @@ def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:
         return ()
     told = f"of {every.found} results, the user and workspace of {every.coverage:.1%} are known"
     return (f"{told}, and {plan.least_coverage:.1%} are expected: compare the maps with those of earlier reports",)
+
+
+def _tolerated(messages: dict[str, MessageBooks]) -> tuple[ToleratedBooks, ...]:
+    """Add up what each pattern let pass, over all searches."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in chain.from_iterable(search.tolerated for search in messages.values()):
+        counts[one.pattern, one.reason] += one.count
+    return tuple(
+        ToleratedBooks(pattern=pattern, reason=reason, count=count) for (pattern, reason), count in counts.items()
+    )
 
 
 def _repeats(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:

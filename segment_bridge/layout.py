@@ -6,6 +6,7 @@
     source.json                    what the source holds beside what was found
     maps/users.json                and maps/workspaces.json, with a NAME.summary.json of each
     results/JOURNEY.ndjson         a complete answer of Splunk, its lines as they came
+    messages/SEARCH.json           what became of Splunk's messages about it
     rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
     acknowledged/JOURNEY.ndjson    {"messageId"} a line: events that are not sent again, where the plan says so
     batches/JOURNEY/000001.json    finished request bodies
@@ -29,6 +30,8 @@ PLAN = "plan.json"
 SOURCE = "source.json"
 REPORT = "report.json"
 REDRIVES = "redrives"
+#: What the searches of the source check are called among those of the journeys.
+SOURCE_CHECK = "check_source"
 USERS = "users"
 WORKSPACES = "workspaces"
 
@@ -56,6 +59,11 @@ def map_summary(name: str) -> str:
 def results(journey: str) -> str:
     """Name the file of a journey's results."""
     return f"results/{journey}.ndjson"
+
+
+def messages(search: str) -> str:
+    """Name the file of what became of Splunk's messages: a journey's, or those of the search named here."""
+    return f"messages/{search}.json"
 
 
 def rejected(journey: str) -> str:

@@ -14,10 +14,11 @@ import msgspec
 
 from segment_bridge import batch, books, catalog, closing, layout, ledger, mapping, source_check, watermark
 from segment_bridge.convert import convert
-from segment_bridge.errors import FatalError, RetryableError
+from segment_bridge.errors import FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.events import TrackEvent, read_head
 from segment_bridge.pausing import SharedPause
 from segment_bridge.plan import Plan, Resend
+from segment_bridge.report import MessageBooks, ToleratedBooks
 from segment_bridge.segment.several import deliver_several
 from segment_bridge.splunk.client import search_in_parts
 from segment_bridge.window import LOOK_BACK, PERIOD, Kind
@@ -81,12 +82,12 @@ def search(run: Staging, journey: Journey, *, source: Source, splunk: Splunk, lo
     ``longest`` is the window of ordinary runs: a longer one is searched in parts. Raises what :meth:`Splunk.search`
     raises; then nothing of the answer is staged.
     """
-    for name in (layout.results(journey.name), layout.SOURCE):
+    for name in (layout.results(journey.name), layout.SOURCE, layout.messages(layout.SOURCE_CHECK)):
         run.remove(name)
     found = 0
     plan = plan_of(run)
     lines = search_in_parts(splunk, journey.compile(source, plan.identity), plan.window, longest)
-    with run.write(layout.results(journey.name)) as file:
+    with _staging_messages(run, journey.name, splunk), run.write(layout.results(journey.name)) as file:
         for line in lines:
             file.write(line + b"\n")
             found += books.has_result(line)
@@ -104,7 +105,8 @@ def check_source(run: Staging, *, source: Source, splunk: Splunk, longest: timed
     answers = [layout.results(journey) for journey in plan.journeys]
     nothing = all(run.exists(name) and not _any_result(run, name) for name in answers)
     journeys = catalog.find(plan.journeys)
-    seen = source_check.look(splunk, source, plan.window, journeys, nothing_found=nothing, longest=longest)
+    with _staging_messages(run, layout.SOURCE_CHECK, splunk):
+        seen = source_check.look(splunk, source, plan.window, journeys, nothing_found=nothing, longest=longest)
     run.write_json(layout.SOURCE, seen)
 
 
@@ -192,6 +194,28 @@ def groups(batches: Sequence[str], most: int) -> list[list[str]]:
     """Share batches out among at least one task and at most so many, in order; Airflow maps none over 1,024 times."""
     count = max(1, min(len(batches), most))
     return [list(batches[n * len(batches) // count : (n + 1) * len(batches) // count]) for n in range(count)]
+
+
+@contextlib.contextmanager
+def _staging_messages(run: Staging, search: str, splunk: Splunk) -> Iterator[None]:
+    """Stage what becomes of Splunk's messages in the block, without their texts, which may name people."""
+    run.remove(layout.messages(search))
+    stopped_by = ""
+    with splunk.tallying() as tally:
+        try:
+            yield
+        except IncompleteAnswer as error:
+            stopped_by = error.summary
+            raise
+        finally:
+            tolerated = tuple(
+                ToleratedBooks(pattern=one.pattern, reason=one.reason, count=count)
+                for one, count in tally.tolerated.items()
+            )
+            full = tuple(sorted(tally.full))
+            books = MessageBooks(passed=tally.passed, tolerated=tolerated, full=full, stopped_by=stopped_by)
+            if books != MessageBooks():
+                run.write_json(layout.messages(search), books)
 
 
 def _any_result(run: Staging, name: str) -> bool:

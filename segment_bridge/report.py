@@ -38,6 +38,8 @@ class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
     withheld: int = 0
     #: Not sent, as Segment has acknowledged them earlier; no part of ``events``.
     acknowledged: int = 0
+    #: The level and the known pattern of the message of Splunk for which there is no complete answer, if one is why.
+    stopped_by: str = ""
 
     @property
     def coverage(self) -> float:
@@ -67,6 +69,25 @@ class MapBooks(msgspec.Struct, frozen=True, kw_only=True):
     stands_in: str = ""
 
 
+class ToleratedBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages of Splunk passed by one pattern of the setting ``tolerated_messages``."""
+
+    pattern: str
+    reason: str
+    count: int
+
+
+class MessageBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of Splunk's messages about one search."""
+
+    #: Warnings and errors that have nothing to do with how complete the answer is.
+    passed: int = 0
+    tolerated: tuple[ToleratedBooks, ...] = ()
+    #: Levels with so many messages that others may not have reached us.
+    full: tuple[str, ...] = ()
+    stopped_by: str = ""
+
+
 class Alarm(StrEnum):
     """What somebody is told of, as the title of an alert says it; the gravest comes first."""
 
@@ -88,6 +109,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     maps: dict[str, MapBooks]
     #: By resource, how many records the API server has cut, so that journeys may have missed them.
     truncated: dict[str, int] = {}
+    #: Over all searches of the run.
+    tolerated_messages: tuple[ToleratedBooks, ...] = ()
     balanced: bool
     #: The share of results whose user and workspace are known.
     coverage: float
@@ -158,7 +181,8 @@ def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
     said = []
     for name, journey in books.items():
         if journey.state == "failed":
-            said.append(f"{name}: no complete answer to its search")
+            why = f" ({journey.stopped_by})" if journey.stopped_by else ""
+            said.append(f"{name}: no complete answer to its search{why}")
         if imbalance := journey.imbalance():
             said.append(f"{name}: {imbalance}")
         if journey.undelivered:

@@ -82,7 +82,8 @@ def test_a_failed_journey_makes_the_run_red_and_keeps_no_other_back(airflow: Air
     failed = NAMES.index("build-pipelinerun-started")
 
     assert run.state == "failed"
-    assert run.report["problems"] == ["build-pipelinerun-started: no complete answer to its search"]
+    told = "build-pipelinerun-started: no complete answer to its search (FATAL, the search failed)"
+    assert run.report["problems"] == [told]
     assert run.tasks[f"search[{failed}]"] == "failed"
     assert run.tries[f"search[{failed}]"] == 4
     assert {state for name, state in run.tasks.items() if name.startswith(("search", "deliver"))} == {

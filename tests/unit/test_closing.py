@@ -11,8 +11,10 @@ from fsspec.implementations.local import LocalFileSystem
 from segment_bridge import closing, housekeeping, layout, line, watermark
 from segment_bridge.errors import ConfigurationError, FatalError, HoleError, SilentSourceError, UnbalancedBooks
 from segment_bridge.plan import Plan, Span
-from segment_bridge.report import Alarm, MapBooks
+from segment_bridge.report import Alarm, JourneyBooks, MapBooks, MessageBooks, ToleratedBooks
 from segment_bridge.runs import find
+from segment_bridge.source_check import Seen
+from segment_bridge.splunk.messages import crowded
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind
 from tests.unit.leftovers import JOURNEY, NOON, always, result, stage
@@ -139,6 +141,25 @@ def test_a_map_that_stands_in_is_told(root: Staging) -> None:
     told = "the map of users: the cluster is down"
     assert (report.problems, report.warnings, report.alarms) == ((), (told,), (told,))
     assert report.alarm_kinds == (Alarm.STAND_IN,)
+
+
+def test_what_became_of_splunks_messages_is_told(root: Staging) -> None:
+    known = ToleratedBooks(pattern="Timed out waiting*", reason="a test", count=2)
+    run = stage(root, "one", [result("a")], segment=always(200)).folder
+    replan(run, journeys=(JOURNEY, "release-done"))
+    run.write_json(layout.SOURCE, Seen())
+    run.write_json(layout.messages(JOURNEY), MessageBooks(passed=3, tolerated=(known,), full=("ERROR", "WARN")))
+    run.write_json(layout.messages(layout.SOURCE_CHECK), MessageBooks(tolerated=(known,)))
+    stopped = MessageBooks(stopped_by="WARN, results may be missing")
+    run.write_json(layout.messages("release-done"), stopped)
+    report = closing.close(run, "one")
+    assert report.tolerated_messages == (msgspec.structs.replace(known, count=4),)
+    assert report.warnings == (
+        'tolerated messages of Splunk: 4 as "Timed out waiting*" (a test)',
+        f"{JOURNEY}: {crowded(('WARN', 'ERROR'))}",
+    )
+    assert report.problems == ("release-done: no complete answer to its search (WARN, results may be missing)",)
+    assert report.journeys["release-done"] == JourneyBooks(state="failed", stopped_by=stopped.stopped_by)
 
 
 @pytest.mark.parametrize(("later", "warned"), [(20 * HOUR, False), (20 * HOUR + timedelta(seconds=1), True)])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from starlette.responses import PlainTextResponse
 
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
-from segment_bridge import catalog, layout, line
-from segment_bridge.errors import FatalError, RetryableError
-from segment_bridge.settings import SplunkSettings
+from segment_bridge import books, catalog, layout, line
+from segment_bridge.errors import FatalError, IncompleteAnswer, RetryableError
+from segment_bridge.report import MessageBooks, ToleratedBooks
+from segment_bridge.settings import Source, SplunkSettings
 from segment_bridge.splunk import Splunk
 from segment_bridge.staging import Staging
+from segment_bridge.tolerance import Tolerated
 from tests.unit.leftovers import JOURNEY, always, result, stage
 
 if TYPE_CHECKING:
@@ -62,6 +66,45 @@ class TestSilence:
     def test_where_something_was_found_nothing_is_doubted(self, root: Staging, dead: Splunk) -> None:
         run = stage(root, "one", [result("a")]).folder
         assert self.silence(run, dead) is None
+
+
+class TestMessages:
+    """What Splunk says about the answers, as far as it is staged."""
+
+    KNOWN = Tolerated("*waiting for peer idx-9", "it is a test")
+    LOST = "Timed out waiting for peer idx-{}"
+
+    def searched(self, run: Staging, *said: tuple[str, str]) -> MessageBooks:
+        """Search, and look further where nothing was found; return what is staged of the search."""
+        line_of = json.dumps({"messages": [{"type": kind, "text": text} for kind, text in said]})
+        answer = PlainTextResponse(f'{line_of}\n{{"lastrow":true}}\n', headers={"Connection": "close"})
+        (search,) = catalog.find((JOURNEY,))
+        with serving(answer) as url:
+            settings = SplunkSettings(url=url, token="a-token", tolerated_messages=(self.KNOWN,))
+            line.search(run, search, source=Source("audit"), splunk=Splunk(settings))
+            line.check_source(run, source=Source("audit"), splunk=Splunk(settings))
+        return books.messages(run, JOURNEY)
+
+    def test_what_passes_is_counted_and_what_stops_is_named_until_the_next_search(self, root: Staging) -> None:
+        run = stage(root, "one", []).folder
+        lookup = ("ERROR", "Could not load lookup=LOOKUP-x")
+        tolerated = ToleratedBooks(pattern=self.KNOWN.pattern, reason=self.KNOWN.reason, count=1)
+        passed = self.searched(run, lookup, ("WARN", self.LOST.format(9)))
+        assert passed == MessageBooks(passed=1, tolerated=(tolerated,))
+        # A source in which nothing is found is searched three times.
+        checked = MessageBooks(passed=3, tolerated=(msgspec.structs.replace(tolerated, count=3),))
+        assert books.messages(run, layout.SOURCE_CHECK) == checked
+
+        with pytest.raises(IncompleteAnswer):
+            self.searched(run, lookup, ("WARN", self.LOST.format(8)))
+        stopped = MessageBooks(stopped_by="WARN, something did not answer in time")
+        assert books.messages(run, JOURNEY) == stopped
+        assert not run.exists(layout.messages(layout.SOURCE_CHECK))
+        assert not run.exists(layout.results(JOURNEY))
+
+        assert self.searched(run, *[lookup] * 20) == MessageBooks(passed=20, full=("ERROR",))
+        assert self.searched(run) == MessageBooks()
+        assert [name for name in run.names() if name.startswith("messages")] == []
 
 
 def connected(url: str) -> Splunk:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from segment_bridge.doctor import Check
+    from segment_bridge.tolerance import Tolerated
 
 #: The batch endpoints of Segment's regions.
 REGIONS = {"us": DEFAULT_BATCH_API, "eu": "https://events.eu1.segmentapis.com/v1/batch"}
@@ -57,16 +58,17 @@ _FIELDS = {
 
 
 class SplunkHook(BaseHook):
-    """Searches in Splunk through a connection."""
+    """Searches in Splunk through a connection; ``tolerated_messages`` are those of the Variable."""
 
     conn_type = "splunk"
     hook_name = "Splunk"
     conn_name_attr = "conn_id"
     default_conn_name = "splunk_default"
 
-    def __init__(self, conn_id: str = default_conn_name) -> None:
+    def __init__(self, conn_id: str = default_conn_name, tolerated_messages: tuple[Tolerated, ...] = ()) -> None:
         super().__init__()
         self.conn_id = conn_id
+        self.tolerated_messages = tolerated_messages
 
     def settings(self) -> SplunkSettings:
         """Read the connection; raises :class:`ConfigurationError` naming what it lacks."""
@@ -85,6 +87,7 @@ class SplunkHook(BaseHook):
             search_fields=search_fields(extra.get("search_fields") or "", f"{self.conn_id}: search_fields"),
             ca_file=extra.get("ca_file") or "",
             verify=_yes(self.conn_id, "verify", extra.get("verify")),
+            tolerated_messages=self.tolerated_messages,
         )
 
     def get_conn(self) -> Splunk:

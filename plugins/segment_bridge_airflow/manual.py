@@ -70,8 +70,9 @@ SEARCH = """
 Asks Splunk for the results of one journey, and takes them only if the answer is provably complete.
 
 **Fails** at once for credentials, rights and SPL that Splunk refuses: check the connection `splunk_default`. It fails
-after its retries if Splunk cannot be reached or never answers completely; the message names the rule that the answer
-broke, and Splunk's job inspector shows why. The journeys of other searches are delivered all the same.
+after its retries if Splunk cannot be reached or never answers completely; the error names the rule that the answer
+broke, and quotes Splunk where a message of Splunk is why. If you can live with that message, name it in the setting
+`tolerated_messages`. The journeys of other searches are delivered all the same.
 """
 
 CHECK_SOURCE = """
@@ -136,7 +137,8 @@ DOCTOR = """
 Checks what a run needs, and says in its log what to do about what is not right: that Splunk is there, takes the
 credentials, finds audit records and extracts what lies deep in large ones; that both maps can be made from the
 clusters; that Segment answers; that staging can be written. Nothing is sent but a batch without events. It does not
-check the pools, the connection of the alerts, or the rights for `publish_namespace` and for Splunk's KV store.
+check the pools, the connection of the alerts, the rights for `publish_namespace` and for Splunk's KV store, or the
+settings of Splunk's `limits.conf` that hide messages (docs/airflow.md lists them).
 
 *Trigger* it before the first run, after a change of connections or of the Variable, and after a bad run.
 

@@ -138,8 +138,9 @@ class SearchOperator(BaseOperator):
         """Return how many results were found."""
         context["label"] = self.journey  # type: ignore[typeddict-unknown-key] # for the template of the map index
         (journey,) = catalog.find([self.journey])
-        hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
-        source = hook.settings().source
+        own = settings.read()
+        hook = SplunkHook(self.conn_id, own.tolerated_messages)
+        source, longest = hook.settings().source, own.longest_search
         with hook.get_conn() as splunk:
             return line.search(staging_of(context), journey, source=source, splunk=splunk, longest=longest)
 
@@ -154,8 +155,9 @@ class CheckSourceOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> None:
         """Return nothing."""
-        hook, longest = SplunkHook(self.conn_id), settings.read().longest_search
-        source = hook.settings().source
+        own = settings.read()
+        hook = SplunkHook(self.conn_id, own.tolerated_messages)
+        source, longest = hook.settings().source, own.longest_search
         with hook.get_conn() as splunk:
             line.check_source(staging_of(context), source=source, splunk=splunk, longest=longest)
 

@@ -96,7 +96,7 @@ class CheckEverythingOperator(BaseOperator):
         asked = context["params"]["to"]
         end = parse_time(asked) if asked else context["dag_run"].run_after
         needs = doctor.Needs(
-            splunk=_found(SplunkHook(self.splunk_conn_id).settings),
+            splunk=_found(lambda: SplunkHook(self.splunk_conn_id, settings.read().tolerated_messages).settings()),
             host=_found(lambda: cluster(self.host_conn_id)),
             members=_found(lambda: _members(settings.read())),
             segment=_found(SegmentHook(self.segment_conn_id).settings),

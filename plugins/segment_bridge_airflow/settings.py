@@ -12,6 +12,7 @@ from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
+from segment_bridge.tolerance import ToleratedMessages  # noqa: TC001 - msgspec reads the annotations of a Struct
 from segment_bridge.window import PERIOD
 
 VARIABLE = "segment_bridge"
@@ -36,6 +37,8 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     #: The namespace of the host cluster in which the maps are published; empty: they are not.
     publish_namespace: str = ""
     least_coverage: float = 0
+    #: Messages of Splunk that may pass although they tell of missing results.
+    tolerated_messages: ToleratedMessages = ()
     #: How long the files of finished runs stay, and their reports.
     keep_days: float = 7
     keep_reports_days: float = 90

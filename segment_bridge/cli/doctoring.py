@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from segment_bridge.cli.options import environment, settings_options
+from segment_bridge.cli.options import environment, settings_options, tolerated_option
 from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import FatalError
 from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
@@ -22,11 +22,14 @@ from segment_bridge.window import LOOK_BACK, Window, parse_time
     help="Instead ask Splunk, by eight small searches, what no document says; print a table for an issue.",
 )
 @staging_option
+@tolerated_option
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def doctor_command(end: str | None, staging: str, *, as_json: bool, conformance: bool) -> None:
     """Check all that a run needs, and say what to do about what is not right.
 
-    Nothing is sent but an empty batch. Exit codes: 0 all is well, 1 something has failed, 2 a setting is missing.
+    Nothing is sent but an empty batch. What is not checked are four settings of Splunk's limits.conf, on which the
+    proof of an answer depends: add_offset, infocsv_log_level, max_infocsv_messages, search_retry. Exit codes: 0 all is
+    well, 1 something has failed, 2 a setting is missing.
     """
     import msgspec  # noqa: PLC0415 - start-up
 

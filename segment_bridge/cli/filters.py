@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, identity_option, settings_options, window_options
+from segment_bridge.cli.options import environment, identity_option, settings_options, tolerated_option, window_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import IdentityMode, KubernetesSettings, SplunkSettings
@@ -58,6 +58,7 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @window_options
+@tolerated_option
 @identity_option
 @settings_options("SPLUNK_")
 def search(names: tuple[str, ...], window: Window, identity: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segment_bridge.settings import Environment
+from segment_bridge.settings import TOLERATED_MESSAGES, Environment
 from segment_bridge.window import Window
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _noting(variable: str) -> Callable[[click.Context, click.Parameter, str | No
 def environment(**overrides: str) -> Environment:
     """Return the environment's variables, overridden by the options of the running command."""
     meta: Mapping[str, Any] = click.get_current_context().meta
-    given = {name: value for name, value in meta.items() if name in _OPTIONS}
+    given = {name: value for name, value in meta.items() if name in {*_OPTIONS, TOLERATED_MESSAGES}}
     return Environment({**os.environ, **given, **overrides})
 
 
@@ -73,6 +73,17 @@ def identity_option(command: Command) -> Command:
         default="bridge",
         show_default=True,
         help="Who resolves user names: `convert`, or the search itself, from Splunk's KV store.",
+    )(command)
+
+
+def tolerated_option(command: Command) -> Command:
+    """Add ``--tolerated-messages``; its value goes into the context."""
+    return click.option(
+        "--tolerated-messages",
+        expose_value=False,
+        metavar="JSON",
+        callback=_noting(TOLERATED_MESSAGES),
+        help=f"Messages of Splunk that may pass, as [{{pattern, reason}}, ...]. [{TOLERATED_MESSAGES}]",
     )(command)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, settings_options, window_options
+from segment_bridge.cli.options import environment, settings_options, tolerated_option, window_options
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import BridgeError, ConfigurationError
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     help="How many hours old the last good map may be to stand in for one that cannot be used.",
 )
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
+@tolerated_option
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def run(
     names: tuple[str, ...],

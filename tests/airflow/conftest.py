@@ -37,11 +37,12 @@ FATAL = b'{"messages":[{"type":"FATAL","text":"The search failed."}]}\n'
 
 
 class Breakable:
-    """Splunk, in front of which searches with a certain word in them come to nothing."""
+    """Splunk, in front of which searches with a certain word in them get another answer, at first a failure."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.broken = b""
+        self.answer = FATAL
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -51,9 +52,9 @@ class Breakable:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         if self.broken and self.broken in body:
-            head = [(b"content-length", b"%d" % len(FATAL)), (b"connection", b"close")]
+            head = [(b"content-length", b"%d" % len(self.answer)), (b"connection", b"close")]
             await send({"type": "http.response.start", "status": 200, "headers": head})
-            await send({"type": "http.response.body", "body": FATAL})
+            await send({"type": "http.response.body", "body": self.answer})
             return
         given = iter([{"type": "http.request", "body": body}])
 
@@ -165,7 +166,7 @@ def airflow(dag: AirflowDag, world: World, monkeypatch: pytest.MonkeyPatch) -> I
             if name.startswith("AIRFLOW_"):
                 monkeypatch.setenv(name, value)
         yield Airflow(dag, url, monkeypatch)
-    world.splunk.broken = b""
+    world.splunk.broken, world.splunk.answer = b"", FATAL
 
 
 def _report(run: DagRun) -> dict[str, Any]:

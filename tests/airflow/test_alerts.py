@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,6 @@ from segment_bridge_airflow.alerts import Alert, AlertFailedError, send, send_as
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from email.message import EmailMessage
-    from pathlib import Path
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -184,6 +185,50 @@ def test_clusters_that_are_down_leave_their_last_good_maps_and_somebody_is_told(
         f"0 found = {ends}; 0 batches",
         *(f"warning: {alarm}" for alarm in alarms),
     ]
+
+
+LOST = "Timed out waiting for peer idx-9, asked by ann@example.com."
+
+
+def set_variable(monkeypatch: pytest.MonkeyPatch, **settings: object) -> None:
+    own = json.loads(os.environ["AIRFLOW_VAR_SEGMENT_BRIDGE"])
+    monkeypatch.setenv("AIRFLOW_VAR_SEGMENT_BRIDGE", json.dumps(own | settings))
+
+
+@pytest.fixture
+def lossy(world: World) -> None:
+    """Let Splunk lose a peer in the search of one journey, which then finds nothing."""
+    world.splunk.broken = b"Build+PipelineRun+started"
+    message = json.dumps({"messages": [{"type": "WARN", "text": LOST}]})
+    world.splunk.answer = f'{message}\n{{"preview":false,"lastrow":true}}\n'.encode()
+
+
+@pytest.mark.usefixtures("told", "lossy")
+def test_what_splunk_says_is_in_the_log_but_in_no_alert_or_report(
+    airflow: Airflow, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    set_variable(monkeypatch, least_coverage=1)
+    run = airflow.run("2026-01-05T12:00:53Z")
+    problem = "build-pipelinerun-started: no complete answer to its search (WARN, something did not answer in time)"
+    assert (run.state, run.report["problems"]) == ("failed", [problem])
+    ((subject, _, text),) = mailbox.texts()
+    assert subject == "segment-bridge: few users are known"
+    assert f"problem: {problem}" in " ".join(text.split())
+    home = Path(os.environ["AIRFLOW_HOME"])
+    stored = [*home.glob("airflow.db*"), *(path for path in (home / "staging").rglob("*") if path.is_file())]
+    assert any(path.name.startswith("airflow.db") for path in stored)
+    assert [path for path in stored if b"idx-9" in path.read_bytes()] == []
+    assert "idx-9" not in text
+    assert f'WARN, something did not answer in time: "{LOST}"' in " ".join("".join(capfd.readouterr()).split())
+
+
+@pytest.mark.usefixtures("lossy")
+def test_what_the_variable_tolerates_is_counted(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"pattern": "Timed out waiting for peer idx-9*", "reason": "idx-9 is a test"}
+    set_variable(monkeypatch, tolerated_messages=[named])
+    run = airflow.run("2026-01-05T12:00:54Z")
+    assert (run.state, run.report["problems"]) == ("success", [])
+    assert run.report["tolerated_messages"] == [named | {"count": 1}]
 
 
 @pytest.mark.usefixtures("told")

@@ -100,6 +100,17 @@ def test_what_a_map_has_to_keep_to(monkeypatch: pytest.MonkeyPatch) -> None:
         ("map_shrink_percent", "20", "Expected `int`, got `str` - at `$.map_shrink_percent`"),
         ("map_stand_in_hours", 8761, "Expected `int` <= 8760 - at `$.map_stand_in_hours`"),
         ("map_stand_in_hours", 0.5, "Expected `int`, got `float` - at `$.map_stand_in_hours`"),
+        ("tolerated_messages", {}, "Expected `array`, got `object` - at `$.tolerated_messages`"),
+        (
+            "tolerated_messages",
+            [{"pattern": "Timed out waiting*"}],
+            "Object missing required field `reason` - at `$.tolerated_messages[0]`",
+        ),
+        (
+            "tolerated_messages",
+            [{"pattern": "* peer *", "reason": "x"}],
+            "a pattern needs at least 8 characters beside * and blanks - at `$.tolerated_messages[0]`",
+        ),
         ("keep_days", 0, "keep_days has to be more than 0"),
         ("no_such_member", 1, "Object contains unknown field `no_such_member`"),
     ],

@@ -33,6 +33,11 @@ MAX_LINE = 64 * 2**20
 _LINE_ENDS = b"\r\n"
 _LINE_END = _LINE_ENDS[-1]
 
+#: What Splunk 10.4 answers, under HTTP 200, to a search that it cannot run.
+_EMPTY = (
+    "the body is empty: the search needs a lookup that is missing (segment_bridge_users, where Splunk resolves users), "
+    "or a function of eval that this Splunk lacks (segment-bridge doctor --conformance shows which)"
+)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -60,10 +65,11 @@ def read_results(chunks: Iterable[bytes], rules: Rules | None = None) -> Generat
     that has to be able to take it back. Raises :class:`IncompleteAnswer`, with a :class:`Clause`, as soon as the answer
     is known not to be. ``rules`` say which messages may pass, and what of them may not be quoted.
     """
-    progress, check = _Progress(), MessageCheck(rules)
+    progress, check, empty = _Progress(), MessageCheck(rules), True
     for number, line in enumerate(_split(chunks), start=1):
         if not line or line.isspace():
             continue
+        empty = False
         read = _read(line, number)
         for message in read.messages or ():
             check.take(message)
@@ -71,6 +77,8 @@ def read_results(chunks: Iterable[bytes], rules: Rules | None = None) -> Generat
             progress.take(read, number)
             yield line
     check.require_recovery()
+    if empty:
+        raise IncompleteAnswer(Clause.NO_LAST_ROW, _EMPTY)
     if not progress.ended:
         told = f"the stream ended after {progress.rows} rows, none of them the last"
         raise IncompleteAnswer(Clause.NO_LAST_ROW, told)

@@ -565,7 +565,12 @@ AFTER_THE_ROWS = len(BODY) - 1
         (Answer(http(BODY.removesuffix(ROWS[1] + b"\n"))), Clause.NO_LAST_ROW, None),
         (Answer(http(BODY[:HALF], LENGTH), "hold"), Clause.CUT_SHORT, f"TimeoutError after {HALF} bytes of the body"),
         (Answer(http(BODY, CHUNKED), "hold"), Clause.CUT_SHORT, None),
-        (whole(b""), Clause.NO_LAST_ROW, "the stream ended after 0 rows, none of them the last"),
+        (
+            whole(b""),
+            Clause.NO_LAST_ROW,
+            "the body is empty: the search needs a lookup that is missing (segment_bridge_users, where Splunk resolves "
+            "users), or a function of eval that this Splunk lacks (segment-bridge doctor --conformance shows which)",
+        ),
         (whole(b"<html>\n</html>"), Clause.NOT_JSON, "line 1 (6 bytes) is garbled, or cut short"),
         (whole(gzip.compress(BODY), "Content-Encoding: gzip"), Clause.NOT_JSON, None),
         (whole(zlib.compress(BODY)), Clause.NOT_JSON, None),

@@ -19,6 +19,7 @@ from segment_bridge.report import (
     MessageBooks,
     Report,
     ToleratedBooks,
+    futile,
     problems,
     refusals,
     total,
@@ -71,6 +72,7 @@ def close(run: Staging, key: str) -> Report:
             *_unfinished(run, plan),
             *problems(counted),
             *refusals(counted),
+            *futile(counted, plan.expect_all_rejected),
             *alarming[Alarm.SILENT],
             *alarming[Alarm.UNKNOWN_SILENCE],
             *alarming[Alarm.HOLE],
@@ -94,9 +96,16 @@ def close(run: Staging, key: str) -> Report:
 def covers(report: Report) -> bool:
     """Say whether the run leaves nothing behind that a later one over the same hours could make good.
 
-    None would reach a hole, and what Segment has refused it would refuse again.
+    None would reach a hole, and what Segment has refused it would refuse again. Where all results were rejected, it
+    would find the same ones: a redrive takes up those whose user or namespace is known by then. Only fields that Splunk
+    extracts twice are found once when that is mended.
     """
-    return set(report.problems) <= {*_holes(report.plan), *refusals(report.journeys)}
+    passed_over = {
+        *_holes(report.plan),
+        *refusals(report.journeys),
+        *futile(report.journeys, report.plan.expect_all_rejected),
+    }
+    return set(report.problems) <= passed_over
 
 
 def _unfinished(run: Staging, plan: Plan) -> tuple[str, ...]:
@@ -149,7 +158,7 @@ def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:
 def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:
     if every.coverage >= plan.least_coverage:
         return ()
-    told = f"of {every.found} results, the user and workspace of {every.coverage:.1%} are known"
+    told = f"of {every.wanted} results, the user and workspace of {every.coverage:.1%} are known"
     return (f"{told}, and {plan.least_coverage:.1%} are expected: compare the maps with those of earlier reports",)
 
 

@@ -14,9 +14,9 @@ from segment_bridge.events import MAX_EVENT, UNREADABLE, Reason, Rejection, Sear
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from segment_bridge.events import Identities
+    from segment_bridge.events import Identities, Identity
 
-    Resolve = Callable[[str | None, str | None, str | None], "_Stamp | Reason"]
+    Resolve = Callable[[str | None, str | None], Identity | Reason]
 
 #: Segment takes message IDs of less than 100 characters.
 MAX_MESSAGE_ID = 99
@@ -46,6 +46,12 @@ class _Stamp(msgspec.Struct, gc=False):
     workspace: bytes
 
 
+class _AnyResult(msgspec.Struct):
+    """A line whose result may hold anything."""
+
+    result: dict[str, Any]
+
+
 class _Flat(msgspec.Struct, gc=False):
     """Any JSON object; nothing is kept of it but whether it holds the key that is ours."""
 
@@ -53,6 +59,7 @@ class _Flat(msgspec.Struct, gc=False):
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
+_decode_any_result = msgspec.json.Decoder(_AnyResult).decode
 _decode_flat = msgspec.json.Decoder(_Flat).decode
 # Fractions pass through as they are written: not every one is a float.
 _decode_deep_object = msgspec.json.Decoder(dict[str, Any], float_hook=msgspec.Raw).decode
@@ -69,13 +76,14 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
     ``message_id_prefix`` keeps two bridges apart that read the same records into one Segment workspace.
     """
     # People do several things: most pairs of namespace and user come again, and so does what is printed of them.
-    resolve = lru_cache(maxsize=4_096)(partial(_stamp, identities))
+    resolve = lru_cache(maxsize=4_096)(partial(_stamp, identities.resolve))
+    looked_up = lru_cache(maxsize=4_096)(partial(_stamp, identities.resolve_looked_up))
     for line in lines:
         try:
             answer = _decode_line(line)
         except UNREADABLE:
             if line and not line.isspace():
-                yield Rejection(Reason.MALFORMED_RESULT, line)
+                yield Rejection(_why_unreadable(line), line)
             continue
         result = answer.result
         if result is None or answer.preview:
@@ -83,7 +91,7 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
         stamp = (
             resolve(result.namespace, result.userId, result.type)
             if result.identity is None
-            else _resolved(result, resolve)
+            else looked_up(result.namespace, result.userSsoId, result.type)
         )
         if type(stamp) is not _Stamp:
             yield Rejection(stamp, line)
@@ -138,28 +146,24 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
         yield TrackEvent(message_id, body)
 
 
-def _stamp(identities: Identities, namespace: str | None, user: str | None, type_: str | None) -> _Stamp | Reason:
-    identity = identities.resolve(namespace, user)
+def _stamp(resolve: Resolve, namespace: str | None, user: str | None, type_: str | None) -> _Stamp | Reason:
+    identity = resolve(namespace, user)
     if isinstance(identity, Reason):
         return identity
+    parts = (_encode(namespace), _encode(type_ or "track"), _encode(identity.user_id))
     workspace = b',"workspaceID":%s' % _encode(identity.workspace_id)
-    return _Stamp(_who(namespace, type_, identity.user_id), identity.workspace_id, workspace)
+    return _Stamp(b',"namespace":%s,"type":%s,"userId":%s,"event":' % parts, identity.workspace_id, workspace)
 
 
-def _who(namespace: str | None, type_: str | None, user_id: str) -> bytes:
-    """Print what stands between the timestamp of an event and its name."""
-    parts = (_encode(namespace), _encode(type_ or "track"), _encode(user_id))
-    return b',"namespace":%s,"type":%s,"userId":%s,"event":' % parts
-
-
-def _resolved(result: SearchResult, resolve: Resolve) -> _Stamp | Reason:
-    """Return who stands behind a result whose search has resolved the user, but never the owner."""
-    owner = resolve(result.namespace, None, None)
-    if isinstance(owner, Reason):
-        return owner
-    if not result.userSsoId:
-        return Reason.UNKNOWN_USER
-    return _Stamp(_who(result.namespace, result.type, result.userSsoId), owner.workspace_id, owner.workspace)
+def _why_unreadable(line: bytes) -> Reason:
+    """Tell fields that hold one text several times each, of which one alone would be odd data, from any other flaw."""
+    try:
+        result = _decode_any_result(line).result
+    except UNREADABLE:
+        return Reason.MALFORMED_RESULT
+    values = (result.get(name) for name in SearchResult.__struct_fields__)
+    twice = sum(isinstance(value, list) and len(value) > 1 and value == value[:1] * len(value) for value in values)
+    return Reason.FIELDS_TWICE if twice > 1 else Reason.MALFORMED_RESULT
 
 
 @lru_cache(maxsize=1_024)

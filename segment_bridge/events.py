@@ -60,6 +60,8 @@ class Reason(StrEnum):
     __hash__ = str.__hash__
 
     MALFORMED_RESULT = "malformed_result"
+    FIELDS_TWICE = "fields_twice"
+    EXCLUDED = "excluded"
     UNKNOWN_NAMESPACE = "unknown_namespace"
     UNKNOWN_WORKSPACE_OWNER = "unknown_workspace_owner"
     UNKNOWN_USER = "unknown_user"
@@ -70,6 +72,29 @@ class Reason(StrEnum):
     MISSING_TIMESTAMP = "missing_timestamp"
     MESSAGE_ID_TOO_LONG = "message_id_too_long"
     TOO_LARGE = "too_large"
+
+
+#: What to do where every field is extracted twice.
+FIELDS_TWICE = (
+    "Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json beside KV_MODE=json: "
+    "remove one of the two from Splunk's props.conf"
+)
+#: What a reason means, in few words.
+MEANINGS: dict[str, str] = {
+    Reason.MALFORMED_RESULT: "not a result as the searches give it",
+    Reason.FIELDS_TWICE: "Splunk extracts every field twice",
+    Reason.EXCLUDED: "its user or namespace is excluded by a setting",
+    Reason.UNKNOWN_NAMESPACE: "no tenant namespace of that name",
+    Reason.UNKNOWN_WORKSPACE_OWNER: "the workspace's owner: no user of that name",
+    Reason.UNKNOWN_USER: "no user of that name",
+    Reason.MISSING_EVENT: "neither an event name, nor a subject and a verb",
+    Reason.MALFORMED_PROPERTIES: "its properties are not a JSON object",
+    Reason.MALFORMED_CONTEXT: "its context is not a JSON object",
+    Reason.MISSING_MESSAGE_ID: "no audit ID",
+    Reason.MISSING_TIMESTAMP: "no time",
+    Reason.MESSAGE_ID_TOO_LONG: "prefix and audit ID are too long together",
+    Reason.TOO_LARGE: "larger than Segment takes",
+}
 
 
 @final
@@ -126,6 +151,9 @@ class Identities(Protocol):
 
     def resolve(self, namespace: str | None, user: str | None) -> Identity | Reason:
         """Return both IDs, or the reason why there are none; ``user`` is None where the journey names nobody."""
+
+    def resolve_looked_up(self, namespace: str | None, user_id: str | None) -> Identity | Reason:
+        """Do the same where the search has looked the user up, and found ``user_id`` or nobody."""
 
 
 class EventHead(msgspec.Struct, gc=False):

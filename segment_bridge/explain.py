@@ -13,7 +13,7 @@ import msgspec
 
 from segment_bridge import layout, redriven
 from segment_bridge.errors import FatalError
-from segment_bridge.events import from_body
+from segment_bridge.events import MEANINGS, from_body
 from segment_bridge.segment.history import History
 from segment_bridge.window import format_time
 
@@ -73,7 +73,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         for found in self.findings:
             lines += ["", f"run {found.run}, window {found.window}"]
             lines.append(f"  journey {found.journey} matched it: {found.results} in its results")
-            lines += [f"  rejected: {reason}" for reason in found.rejections]
+            lines += [f"  rejected: {reason}{_meaning(reason)}" for reason in found.rejections]
             lines += [f"  {line}" for sending in found.sendings for line in _told(sending)]
             if not found.rejections and not found.sendings:
                 lines.append("  not converted")
@@ -223,6 +223,10 @@ def _told(sending: Sending) -> Iterator[str]:
     for one in sending.requests:
         yield f"  request {one.number}, with {one.events} events: {one.answer}"
     yield f"  {sending.end}" + (f": {sending.why}" if sending.why else "")
+
+
+def _meaning(reason: str) -> str:
+    return f" ({MEANINGS[reason]})" if reason in MEANINGS else ""
 
 
 def _told_runs(runs: list[Run]) -> str:

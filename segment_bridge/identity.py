@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import Identity, Reason
+from segment_bridge.exclusions import NOBODY, Exclusions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,23 +39,59 @@ class IdentityMap:
     collisions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Maps:
-    """Both maps; fulfils :class:`segment_bridge.events.Identities`."""
+    """Both maps, and who is excluded; fulfils :class:`segment_bridge.events.Identities`."""
 
     users: Mapping[str, str] = field(repr=False)
     workspaces: Mapping[str, str] = field(repr=False)
+    exclusions: Exclusions = field(default=NOBODY, repr=False)
 
     def resolve(self, namespace: str | None, user: str | None) -> Identity | Reason:
-        """Return both IDs, or why there are none; a user who is unknown is not replaced by the owner."""
-        owner = None if namespace is None else self.workspaces.get(namespace)
-        if owner is None:
-            return Reason.UNKNOWN_NAMESPACE
+        """Return both IDs, or why there are none; an unknown user is not replaced by the owner.
+
+        Where no user is named, the event is the owner's, and so an excluded owner excludes it.
+        """
+        if user is not None and self.exclusions.user(user):
+            return Reason.EXCLUDED
+        owner = self._owner(namespace)
+        if isinstance(owner, Reason):
+            return owner
+        if user is None and self.exclusions.user(owner):
+            return Reason.EXCLUDED
         workspace_id = self.users.get(owner)
         if workspace_id is None:
             return Reason.UNKNOWN_WORKSPACE_OWNER
         user_id = workspace_id if user is None else self.users.get(user)
         return Reason.UNKNOWN_USER if user_id is None else Identity(user_id, workspace_id)
+
+    def resolve_looked_up(self, namespace: str | None, user_id: str | None) -> Identity | Reason:
+        """Do the same where only the user's ID is known, if there is one: excluded users are known by theirs."""
+        if user_id in self._excluded_ids:
+            return Reason.EXCLUDED
+        owner = self._owner(namespace)
+        if isinstance(owner, Reason):
+            return owner
+        workspace_id = self.users.get(owner)
+        if workspace_id is None:
+            return Reason.UNKNOWN_WORKSPACE_OWNER
+        return Identity(user_id, workspace_id) if user_id else Reason.UNKNOWN_USER
+
+    def _owner(self, namespace: str | None) -> str | Reason:
+        if namespace is None:
+            return Reason.UNKNOWN_NAMESPACE
+        if self.exclusions.namespace(namespace):
+            return Reason.EXCLUDED
+        return self.workspaces.get(namespace, Reason.UNKNOWN_NAMESPACE)
+
+    @cached_property
+    def _excluded_ids(self) -> frozenset[str]:
+        """The IDs of excluded users, but for those that somebody else has as well."""
+        excluded: set[str] = set()
+        kept: set[str] = set()
+        for name, user_id in self.users.items():
+            (excluded if self.exclusions.user(name) else kept).add(user_id)
+        return frozenset(excluded - kept)
 
 
 def user_map(signups: Iterable[Mapping[str, Any]]) -> IdentityMap:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from segment_bridge import identity, layout, line
 from segment_bridge.errors import ConfigurationError, FatalError, RetryableError
+from segment_bridge.exclusions import NOBODY
 from segment_bridge.redrive import asks_for_maps, recount, to_be_redriven
 from segment_bridge.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from segment_bridge.exclusions import Exclusions
     from segment_bridge.identity import Maps
     from segment_bridge.kubernetes import Cluster
     from segment_bridge.redrive import Redrive, Redriven
@@ -42,13 +44,13 @@ def maps_for(chosen: Sequence[Run], make: Callable[[], Maps]) -> Maps | None:
     return make() if any(map(asks_for_maps, chosen)) else None
 
 
-def make_maps(host: Cluster, members: Sequence[Cluster]) -> Maps:
+def make_maps(host: Cluster, members: Sequence[Cluster], exclusions: Exclusions = NOBODY) -> Maps:
     """Make both maps of what the clusters hold now; raises :class:`ConfigurationError` for an empty one."""
     users = identity.user_map(host.user_signups())
     workspaces = identity.workspace_map(member.tenant_namespaces() for member in members)
     identity.require_usable(users, layout.USERS)
     identity.require_usable(workspaces, layout.WORKSPACES)
-    return identity.Maps(users=users.entries, workspaces=workspaces.entries)
+    return identity.Maps(users.entries, workspaces.entries, exclusions)
 
 
 def take_up(root: Staging, redrive: Redrive, chosen: Sequence[Run]) -> Iterator[Redriven]:

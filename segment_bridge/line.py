@@ -16,6 +16,7 @@ from segment_bridge import batch, books, catalog, closing, layout, ledger, mappi
 from segment_bridge.convert import convert
 from segment_bridge.errors import FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.events import TrackEvent, read_head
+from segment_bridge.exclusions import NOBODY
 from segment_bridge.pausing import SharedPause
 from segment_bridge.plan import Plan, Resend
 from segment_bridge.report import MessageBooks, ToleratedBooks
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from segment_bridge.catalog import Journey
     from segment_bridge.events import Rejection
+    from segment_bridge.exclusions import Exclusions
     from segment_bridge.ledger import Ledger
     from segment_bridge.report import Report
     from segment_bridge.segment import Outcome, Segment
@@ -110,12 +112,12 @@ def check_source(run: Staging, *, source: Source, splunk: Splunk, longest: timed
     run.write_json(layout.SOURCE, seen)
 
 
-def convert_results(run: Staging) -> list[str]:
+def convert_results(run: Staging, exclusions: Exclusions = NOBODY) -> list[str]:
     """Turn all answers that are staged into batches; return the names of the batches.
 
     A journey whose search failed has no answer; it keeps none of the others back.
     """
-    maps = mapping.read(run)
+    maps = mapping.read(run, exclusions)
     plan = plan_of(run)
     known = ledger.Ledger(layout.root_of(run)) if plan.resend is Resend.UNACKNOWLEDGED else None
     names: list[str] = []

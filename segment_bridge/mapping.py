@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from segment_bridge import config_maps, gate, identity, layout
 from segment_bridge.errors import BridgeError, RetryableError
+from segment_bridge.exclusions import NOBODY
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Plan
 from segment_bridge.report import MapBooks
@@ -16,6 +17,7 @@ from segment_bridge.settings import IdentityMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from segment_bridge.exclusions import Exclusions
     from segment_bridge.identity import IdentityMap
     from segment_bridge.kubernetes import Cluster
     from segment_bridge.settings import SplunkSettings
@@ -54,9 +56,9 @@ def map_workspaces(
     return _stage(root, key, layout.WORKSPACES, members, make, limits=limits or Limits(), last_try=last_try)
 
 
-def read(run: Staging) -> identity.Maps:
+def read(run: Staging, exclusions: Exclusions = NOBODY) -> identity.Maps:
     """Read both maps of a run."""
-    return identity.Maps(users=_read(run, layout.USERS), workspaces=_read(run, layout.WORKSPACES))
+    return identity.Maps(_read(run, layout.USERS), _read(run, layout.WORKSPACES), exclusions)
 
 
 def share_users(run: Staging, settings: Callable[[], SplunkSettings]) -> None:

@@ -54,6 +54,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     identity: IdentityMode = IdentityMode.BRIDGE
     #: Below this share of results whose user and workspace are known, somebody is told; 0 tells nobody.
     least_coverage: float = 0.0
+    #: Journeys whose results may all be rejected without that being a problem.
+    expect_all_rejected: tuple[str, ...] = ()
     #: When the run began, by the clock of its worker: housekeeping and warnings go by it, and no window.
     begun: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 

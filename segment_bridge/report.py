@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from segment_bridge.errors import FatalError, HoleError, SilentSourceError, UnbalancedBooks
+from segment_bridge.events import FIELDS_TWICE, MEANINGS, Reason
 from segment_bridge.plan import Plan  # noqa: TC001 - msgspec reads the annotations of a Struct
 
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 State = Literal["complete", "failed"]
-_UNMAPPED = ("unknown_namespace", "unknown_workspace_owner", "unknown_user")
+_UNMAPPED = (Reason.UNKNOWN_NAMESPACE, Reason.UNKNOWN_WORKSPACE_OWNER, Reason.UNKNOWN_USER)
 
 
 class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +47,28 @@ class JourneyBooks(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def coverage(self) -> float:
-        """The share of results whose user and workspace are known; 1 where nothing was found."""
+        """The share of results whose user and workspace are known, of those that are not excluded; 1 of none."""
         unmapped = sum(self.rejected.get(reason, 0) for reason in _UNMAPPED)
-        return 1 - unmapped / self.found if self.found else 1.0
+        return 1 - unmapped / self.wanted if self.wanted else 1.0
+
+    @property
+    def wanted(self) -> int:
+        """How many results are not excluded by a setting."""
+        return self.found - self.rejected.get(Reason.EXCLUDED, 0)
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether there were results that are not excluded, and all of them were rejected."""
+        return bool(self.wanted) and self.found == sum(self.rejected.values()) and not self.events
+
+    def reasons(self) -> str:
+        """Say how many results were rejected for which reasons, other than that they are excluded."""
+        told = (
+            f"{count} {reason}: {MEANINGS.get(reason, reason)}"
+            for reason, count in self.rejected.items()
+            if reason != Reason.EXCLUDED
+        )
+        return "; ".join(told)
 
     def imbalance(self) -> str:
         """Say in which stage the books break, or nothing."""
@@ -187,7 +210,22 @@ def problems(books: dict[str, JourneyBooks]) -> tuple[str, ...]:
             said.append(f"{name}: {imbalance}")
         if journey.undelivered:
             said.append(f"{name}: {journey.undelivered} events undelivered")
+        if twice := journey.rejected.get(Reason.FIELDS_TWICE):
+            said.append(f"{name}: {twice} results rejected: {FIELDS_TWICE}")
     return tuple(said)
+
+
+def futile(books: dict[str, JourneyBooks], expected: Container[str]) -> tuple[str, ...]:
+    """Say which journeys have nothing but rejected results, though that is not ``expected`` of them.
+
+    Excluded results do not count, nor does what :func:`problems` names the cause of.
+    """
+    return tuple(
+        f"{name}: all {one.wanted} results were rejected ({one.reasons()}); "
+        "if that is to be expected, name the journey in expect_all_rejected"
+        for name, one in books.items()
+        if name not in expected and one.is_futile and Reason.FIELDS_TWICE not in one.rejected
+    )
 
 
 def refusals(books: dict[str, JourneyBooks]) -> tuple[str, ...]:

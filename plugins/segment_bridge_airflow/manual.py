@@ -105,8 +105,9 @@ lies in staging. Clear the task to send just that.
 CLOSE = """
 Counts the books from what lies in staging, and writes the report.
 
-**Fails** unless everything found was sent or rejected for a reason. Its log shows the books and what is wrong; mostly
-the task that caused it is red as well: repair that one. If the *books do not balance* and no other task is red, keep
+**Fails** unless everything found was sent or rejected for a reason, and not all of a journey's results were rejected
+(unless `expect_all_rejected` names it). Its log shows the books and what is wrong; mostly the task that caused it is
+red as well: repair that one. If the *books do not balance* and no other task is red, keep
 the run's folder in staging and open an issue: clearing `convert` would remove what tells why.
 """
 

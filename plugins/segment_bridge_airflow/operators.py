@@ -172,7 +172,8 @@ class ConvertResultsOperator(BaseOperator):
     @failing_at_once
     def execute(self, context: Context) -> list[list[str]]:
         """Return the groups; there is always one, so that nothing behind is skipped where nothing was found."""
-        return line.groups(line.convert_results(staging_of(context)), self.most_groups)
+        exclusions = settings.read().exclusions
+        return line.groups(line.convert_results(staging_of(context), exclusions), self.most_groups)
 
 
 class DeliverBatchesOperator(BaseOperator):

@@ -56,7 +56,9 @@ class RedriveRunsOperator(BaseOperator):
         every = runs.find(root)
         window = Window.between(form["from"] or "", form["to"] or "")
         chosen = leftovers.choose(root, every, keys=[*map(key_of_run, form["runs"] or ())], window=window)
-        maps = leftovers.maps_for(chosen, lambda: leftovers.make_maps(cluster(self.host_conn_id), _members(own)))
+        maps = leftovers.maps_for(
+            chosen, lambda: leftovers.make_maps(cluster(self.host_conn_id), _members(own), own.exclusions)
+        )
         done = []
         with contextlib.ExitStack() as stack:
             hook = SegmentHook(self.segment_conn_id)

@@ -76,6 +76,7 @@ def plan_of(context: Context) -> Plan:
         reach=settings.reach,
         recognized=DEDUPLICATION if resend is Resend.ALWAYS else None,
     )
+    catalog.find(settings.expect_all_rejected)  # raises where it knows no such journey
     return Plan.following(
         decision,
         kind=kind,
@@ -86,4 +87,5 @@ def plan_of(context: Context) -> Plan:
         resend=resend,
         identity=settings.identity,
         least_coverage=settings.least_coverage,
+        expect_all_rejected=settings.expect_all_rejected,
     )

@@ -9,6 +9,7 @@ import msgspec
 from airflow.sdk import Variable
 
 from segment_bridge.errors import ConfigurationError, RetryableError
+from segment_bridge.exclusions import Exclusions
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
@@ -39,6 +40,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     least_coverage: float = 0
     #: Messages of Splunk that may pass although they tell of missing results.
     tolerated_messages: ToleratedMessages = ()
+    #: Of whose results no events are made: shell patterns of user names, and of namespaces.
+    exclude_users: tuple[str, ...] = ()
+    exclude_namespaces: tuple[str, ...] = ()
+    #: Journeys whose results may all be rejected without that being a problem.
+    expect_all_rejected: tuple[str, ...] = ()
     #: How long the files of finished runs stay, and their reports.
     keep_days: float = 7
     keep_reports_days: float = 90
@@ -47,6 +53,7 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for name in ("look_back_hours", "reach_days", "keep_days", "keep_reports_days"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} has to be more than 0")
+        _ = self.exclusions
 
     @property
     def look_back(self) -> timedelta:
@@ -67,6 +74,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def limits(self) -> Limits:
         """What a new map has to keep to."""
         return Limits(largest_shrink=self.map_shrink_percent, oldest=timedelta(hours=self.map_stand_in_hours))
+
+    @property
+    def exclusions(self) -> Exclusions:
+        """Of whose results no events are made."""
+        return Exclusions.of(users=self.exclude_users, namespaces=self.exclude_namespaces)
 
     @property
     def keep_ledger(self) -> timedelta:
@@ -97,7 +109,7 @@ def read() -> BridgeSettings:
         text = "{}"
     try:
         return msgspec.json.decode(text, type=BridgeSettings)
-    except (ValueError, RecursionError) as error:
+    except (ConfigurationError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the Variable {VARIABLE} cannot be used: {error}") from None
 
 

@@ -12,11 +12,14 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 import click
 
 from segment_bridge import identity
+from segment_bridge.cli.excluding import exclusion_options
 from segment_bridge.convert import convert as convert_lines
 from segment_bridge.events import Rejection, TrackEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from segment_bridge.exclusions import Exclusions
 
 _BUFFER = 64 * 1024
 #: Events that are written at once: for each by itself the writing costs three times as much.
@@ -33,7 +36,14 @@ _TOGETHER = 64
     help="Where to write rejections, as NDJSON.",
 )
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
-def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: str | None, message_id_prefix: str) -> None:
+@exclusion_options
+def convert(
+    users: BinaryIO,
+    workspaces: BinaryIO,
+    rejected_path: str | None,
+    message_id_prefix: str,
+    exclusions: Exclusions,
+) -> None:
     """Turn results on standard input into track events on standard output.
 
     A rejection is no failure: it is counted on standard error and, with --rejected, kept with its reason.
@@ -41,6 +51,7 @@ def convert(users: BinaryIO, workspaces: BinaryIO, rejected_path: str | None, me
     found = identity.Maps(
         users=identity.read_map(users.read(), "--users"),
         workspaces=identity.read_map(workspaces.read(), "--workspaces"),
+        exclusions=exclusions,
     )
     reasons: Counter[str] = Counter()
     with (

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from segment_bridge.settings import TOLERATED_MESSAGES, Environment
+from segment_bridge.settings import (
+    DEFAULT_MAP_SHRINK_PERCENT,
+    DEFAULT_MAP_STAND_IN_HOURS,
+    TOLERATED_MESSAGES,
+    Environment,
+)
 from segment_bridge.window import Window
 
 if TYPE_CHECKING:
@@ -31,6 +37,9 @@ _OPTIONS = {
     "HOST_CONTEXT": "The host cluster's context.",
     "MEMBER_CONTEXTS": "The member clusters' contexts, separated by commas.",
 }
+
+_SHRINK = "By how many percent a map may be smaller than the last good one."
+_STAND_IN = "How many hours old the last good map may be to stand in for one that cannot be used."
 
 
 def settings_options(*prefixes: str) -> Callable[[Command], Command]:
@@ -85,6 +94,33 @@ def tolerated_option(command: Command) -> Command:
         callback=_noting(TOLERATED_MESSAGES),
         help=f"Messages of Splunk that may pass, as [{{pattern, reason}}, ...]. [{TOLERATED_MESSAGES}]",
     )(command)
+
+
+def map_limits_options(command: Command) -> Command:
+    """Add ``--map-shrink-percent`` and ``--map-stand-in-hours`` and pass them on as ``limits``."""
+
+    @functools.wraps(command)  # which keeps the options that the command has already
+    def wrapped(*, map_shrink_percent: int, map_stand_in_hours: int, **arguments: Any) -> Any:  # noqa: ANN401 - click's own
+        from segment_bridge.gate import Limits  # noqa: PLC0415 - start-up
+
+        limits = Limits(largest_shrink=map_shrink_percent, oldest=timedelta(hours=map_stand_in_hours))
+        return command(limits=limits, **arguments)
+
+    for option, most, default, text in (
+        ("--map-stand-in-hours", 8760, DEFAULT_MAP_STAND_IN_HOURS, _STAND_IN),
+        ("--map-shrink-percent", 100, DEFAULT_MAP_SHRINK_PERCENT, _SHRINK),
+    ):
+        variable = "SEGMENT_BRIDGE_" + option.removeprefix("--").upper().replace("-", "_")
+        wrapped = click.option(
+            option,
+            envvar=variable,
+            type=click.IntRange(0, most),
+            default=default,
+            show_default=True,
+            show_envvar=True,
+            help=text,
+        )(wrapped)
+    return wrapped
 
 
 def window_options(command: Command) -> Command:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment_bridge.cli.excluding import exclusion_options
 from segment_bridge.cli.options import environment, settings_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import ConfigurationError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from segment_bridge.exclusions import Exclusions
     from segment_bridge.identity import Maps
     from segment_bridge.redrive import Redrive
     from segment_bridge.runs import Run
@@ -70,6 +72,7 @@ def explain(audit_id: str, staging: str, *, as_json: bool) -> None:
     "--workspaces", type=click.File("rb"), help="The map of workspaces; without both, the clusters are asked."
 )
 @staging_option
+@exclusion_options
 @settings_options("SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def redrive(
     keys: tuple[str, ...],
@@ -77,6 +80,7 @@ def redrive(
     workspaces: BinaryIO | None,
     staging: str,
     *,
+    exclusions: Exclusions,
     start: str,
     end: str,
     dry_run: bool,
@@ -99,13 +103,18 @@ def redrive(
     with environment() as env:
         settings = None if dry_run else SegmentSettings.from_environment(env)
         clusters = KubernetesSettings.from_environment(env) if asks_clusters else None
-    maps = _maps(clusters, users, workspaces)
+    maps = _maps(clusters, users, workspaces, exclusions)
     with contextlib.ExitStack() as stack:
         segment = stack.enter_context(Segment(settings)) if settings else None
         _take_up(root, Redrive(every, segment, maps), chosen)
 
 
-def _maps(clusters: KubernetesSettings | None, users: BinaryIO | None, workspaces: BinaryIO | None) -> Maps | None:
+def _maps(
+    clusters: KubernetesSettings | None,
+    users: BinaryIO | None,
+    workspaces: BinaryIO | None,
+    exclusions: Exclusions,
+) -> Maps | None:
     """Read maps from files, or make them anew from the clusters; None where neither is asked for."""
     from segment_bridge import identity, kubernetes, leftovers  # noqa: PLC0415 - start-up
 
@@ -113,6 +122,7 @@ def _maps(clusters: KubernetesSettings | None, users: BinaryIO | None, workspace
         return identity.Maps(
             users=identity.read_map(users.read(), "--users"),
             workspaces=identity.read_map(workspaces.read(), "--workspaces"),
+            exclusions=exclusions,
         )
     if clusters is None:
         return None
@@ -120,7 +130,7 @@ def _maps(clusters: KubernetesSettings | None, users: BinaryIO | None, workspace
         kubernetes.Cluster.from_context(clusters, context)
         for context in (clusters.host_context, *clusters.member_contexts)
     )
-    return retrying()(leftovers.make_maps, host, members)
+    return retrying()(leftovers.make_maps, host, members, exclusions)
 
 
 def _take_up(root: Staging, redrive: Redrive, chosen: list[Run]) -> None:

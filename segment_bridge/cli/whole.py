@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, settings_options, tolerated_option, window_options
+from segment_bridge.cli.excluding import exclusion_options, separated
+from segment_bridge.cli.options import (
+    environment,
+    map_limits_options,
+    settings_options,
+    tolerated_option,
+    window_options,
+)
 from segment_bridge.cli.retrying import ATTEMPTS, retrying
 from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import BridgeError, ConfigurationError
-from segment_bridge.settings import (
-    DEFAULT_MAP_SHRINK_PERCENT,
-    DEFAULT_MAP_STAND_IN_HOURS,
-    KubernetesSettings,
-    SegmentSettings,
-    SplunkSettings,
-)
+from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from segment_bridge.exclusions import Exclusions
     from segment_bridge.gate import Limits
     from segment_bridge.plan import Plan
     from segment_bridge.report import JourneyBooks, Report
@@ -49,26 +50,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether to send what Segment has acknowledged to an earlier run with the same staging.",
 )
-@click.option(
-    "--map-shrink-percent",
-    envvar="SEGMENT_BRIDGE_MAP_SHRINK_PERCENT",
-    type=click.IntRange(0, 100),
-    default=DEFAULT_MAP_SHRINK_PERCENT,
-    show_default=True,
-    show_envvar=True,
-    help="By how many percent a map may be smaller than the last good one.",
-)
-@click.option(
-    "--map-stand-in-hours",
-    envvar="SEGMENT_BRIDGE_MAP_STAND_IN_HOURS",
-    type=click.IntRange(0, 8760),
-    default=DEFAULT_MAP_STAND_IN_HOURS,
-    show_default=True,
-    show_envvar=True,
-    help="How many hours old the last good map may be to stand in for one that cannot be used.",
-)
+@map_limits_options
 @click.option("--message-id-prefix", envvar="SEGMENT_MESSAGE_ID_PREFIX", default="", help="Put before each messageId.")
 @tolerated_option
+@exclusion_options
+@click.option(
+    "--expect-all-rejected",
+    envvar="SEGMENT_BRIDGE_EXPECT_ALL_REJECTED",
+    default="",
+    metavar="NAMES",
+    callback=separated,
+    show_envvar=True,
+    help="Journeys whose results may all be rejected; separated by commas.",
+)
 @settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
 def run(
     names: tuple[str, ...],
@@ -76,8 +70,9 @@ def run(
     *,
     staging: str,
     resend: str,
-    map_shrink_percent: int,
-    map_stand_in_hours: int,
+    limits: Limits,
+    exclusions: Exclusions,
+    expect_all_rejected: tuple[str, ...],
     message_id_prefix: str,
     dry_run: bool,
 ) -> None:
@@ -86,10 +81,10 @@ def run(
     from rich.progress import Progress  # noqa: PLC0415 - as above
 
     from segment_bridge import layout, line  # noqa: PLC0415 - as above
-    from segment_bridge.gate import Limits  # noqa: PLC0415 - as above
     from segment_bridge.plan import Plan, Resend, Span  # noqa: PLC0415 - as above
 
     journeys = tuple(journey.name for journey in catalog.find(names))
+    catalog.find(expect_all_rejected)  # raises where it knows no such journey
     with environment() as env:
         splunk = SplunkSettings.from_environment(env)
         clusters = KubernetesSettings.from_environment(env)
@@ -104,10 +99,10 @@ def run(
         dry_run=dry_run,
         message_id_prefix=message_id_prefix,
         resend=Resend(resend),
+        expect_all_rejected=expect_all_rejected,
     )
-    limits = Limits(largest_shrink=map_shrink_percent, oldest=timedelta(hours=map_stand_in_hours))
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        carrying = _Carrying(root, key, bar, splunk, clusters, limits, segment)
+        carrying = _Carrying(root, key, bar, splunk, clusters, limits, exclusions, segment)
         stopped = carrying.carry(plan)
     report = line.close(root, key)
     _print_report(report, Console())
@@ -127,6 +122,7 @@ class _Carrying:
     splunk: SplunkSettings
     clusters: KubernetesSettings
     limits: Limits
+    exclusions: Exclusions
     segment: SegmentSettings | None
 
     def carry(self, plan: Plan) -> BridgeError | None:
@@ -141,7 +137,7 @@ class _Carrying:
             self._map()
             self._search(catalog.find(plan.journeys))
             with self._step("convert", 1):
-                batches = line.convert_results(self.folder)
+                batches = line.convert_results(self.folder, self.exclusions)
             if self.segment:
                 self._deliver(batches, self.segment)
         except BridgeError as error:

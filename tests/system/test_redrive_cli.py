@@ -13,7 +13,7 @@ import requests
 from sandbox import segment
 from sandbox.serve import serving
 from segment_bridge.convert import convert
-from segment_bridge.events import TrackEvent
+from segment_bridge.events import MEANINGS, TrackEvent
 from segment_bridge.identity import Maps
 from segment_bridge.redrive import Redrive
 from segment_bridge.runs import find
@@ -224,7 +224,7 @@ def test_an_audit_id_is_explained(outage: Outage, segment_url: str) -> None:
 
 run {outage.run.name}, window [{FROM}, {TO})
   journey {JOURNEY} matched it: 1 in its results
-  rejected: {reason}
+  rejected: {reason} ({MEANINGS[reason]})
   {file}, event {place} of {len(sent)}:
     request 1, with {len(sent)} events: 200
     delivered

@@ -11,6 +11,7 @@ import msgspec
 
 from segment_bridge import closing, layout, line
 from segment_bridge.errors import ConfigurationError
+from segment_bridge.exclusions import NOBODY, Exclusions
 from segment_bridge.plan import Plan, Resend, Span
 from segment_bridge.runs import find
 from segment_bridge.segment import Segment
@@ -93,6 +94,7 @@ def stage(
     end: datetime = NOON,
     dry_run: bool = False,
     resend: Resend = Resend.ALWAYS,
+    exclusions: Exclusions = NOBODY,
     closed: bool = True,
 ) -> Run:
     """Carry results through the line; without ``segment`` nothing is sent."""
@@ -110,7 +112,7 @@ def stage(
     with folder.write(layout.results(JOURNEY)) as file:
         for number, one in enumerate(results):
             file.write(msgspec.json.encode({"preview": False, "offset": number, "result": one}) + b"\n")
-    batches = line.convert_results(folder)
+    batches = line.convert_results(folder, exclusions)
     if segment:
         deliver(folder, batches, segment)
     if closed:

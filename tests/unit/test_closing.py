@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -10,14 +10,17 @@ from fsspec.implementations.local import LocalFileSystem
 
 from segment_bridge import closing, housekeeping, layout, line, watermark
 from segment_bridge.errors import ConfigurationError, FatalError, HoleError, SilentSourceError, UnbalancedBooks
+from segment_bridge.exclusions import Exclusions
+from segment_bridge.identity import Maps
 from segment_bridge.plan import Plan, Span
-from segment_bridge.report import Alarm, JourneyBooks, MapBooks, MessageBooks, ToleratedBooks
+from segment_bridge.redrive import Redrive
+from segment_bridge.report import Alarm, JourneyBooks, MapBooks, MessageBooks, Report, ToleratedBooks
 from segment_bridge.runs import find
 from segment_bridge.source_check import Seen
 from segment_bridge.splunk.messages import crowded
 from segment_bridge.staging import Staging
 from segment_bridge.window import Kind
-from tests.unit.leftovers import JOURNEY, NOON, always, result, stage
+from tests.unit.leftovers import JOURNEY, NOON, USERS, WORKSPACES, always, recounted, result, stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +109,83 @@ def test_a_refused_event_is_a_problem_that_no_later_run_would_make_good(root: St
     report = closing.close(run.folder, "one")
     assert report.problems == (f"{JOURNEY}: 1 events refused by Segment",)
     assert closing.covers(report)
+
+
+class TestAllRejected:
+    """A journey that found something, and made no event of it."""
+
+    GHOST, STRANGER = "no tenant namespace of that name", "no user of that name"
+
+    def close(self, root: Staging, *results: dict[str, Any], **plan: object) -> Report:
+        run = stage(root, "one", results, segment=always(200), closed=False, exclusions=Exclusions.of(users=["load-*"]))
+        replan(run.folder, **plan)
+        return closing.close(run.folder, "one")
+
+    def told(self, count: int, reasons: str) -> tuple[str]:
+        advice = "if that is to be expected, name the journey in expect_all_rejected"
+        return (f"{JOURNEY}: all {count} results were rejected ({reasons}); {advice}",)
+
+    def test_it_is_a_problem_with_its_reasons_but_another_run_would_find_the_same(self, root: Staging) -> None:
+        found = [result("a", namespace="gone"), result("b", user="x"), result("c", user="x")]
+        report = self.close(root, *found, kind=Kind.SCHEDULED)
+        reasons = f"1 unknown_namespace: {self.GHOST}; 2 unknown_user: {self.STRANGER}"
+        assert (report.problems, report.alarms) == (self.told(3, reasons), ())
+        assert closing.covers(report)
+        with pytest.raises(FatalError, match=r"^the run is not complete: application-events: all 3 results"):
+            report.require_success()
+
+    def test_one_event_among_them_is_enough(self, root: Staging) -> None:
+        report = self.close(root, result("a"), result("b", user="x"), result("c", user="x"))
+        assert report.problems == ()
+
+    def test_a_setting_may_say_that_it_is_expected(self, root: Staging) -> None:
+        report = self.close(root, result("b", user="x"), expect_all_rejected=(JOURNEY,))
+        assert (report.problems, report.total.rejected) == ((), {"unknown_user": 1})
+
+    def test_of_another_journey_that_says_nothing(self, root: Staging) -> None:
+        report = self.close(root, result("b", user="x"), expect_all_rejected=("release-done",))
+        assert report.problems == self.told(1, f"1 unknown_user: {self.STRANGER}")
+
+    def test_what_is_excluded_alarms_nobody(self, root: Staging) -> None:
+        report = self.close(root, result("a", user="load-1"), result("b", user="load-2"), least_coverage=1.0)
+        assert (report.problems, report.warnings, report.coverage) == ((), (), 1.0)
+        assert report.total.rejected == {"excluded": 2}
+
+    def test_what_is_excluded_counts_for_nothing_beside_the_rest(self, root: Staging) -> None:
+        found = [result("a", user="load-1"), result("b", user="load-2"), result("c", user="x")]
+        report = self.close(root, *found)
+        assert report.problems == self.told(1, f"1 unknown_user: {self.STRANGER}")
+        assert report.coverage == 0.0
+        assert self.close(root, *found, result("d")).coverage == 0.5
+
+    def test_what_is_not_converted_is_told_as_that(self, root: Staging) -> None:
+        run = stage(root, "one", [result("b", user="x")], closed=False)
+        run.folder.remove(layout.rejected(JOURNEY))
+        assert closing.close(run.folder, "one").problems == (
+            f"{JOURNEY}: its results are not converted",
+            f"{JOURNEY}: 1 found, but 0 converted and 0 rejected",
+        )
+
+    def test_a_redrive_that_makes_events_of_them_ends_it(self, root: Staging) -> None:
+        run = stage(root, "one", [result("b", user="bob")], segment=always(200))
+        assert not recounted(run).succeeded
+        maps = Maps(users={**USERS, "bob": "id-bob"}, workspaces=WORKSPACES)
+        Redrive([run], always(200).segment(), maps).take_up(run)
+        assert recounted(run).problems == ()
+
+
+@pytest.mark.parametrize("beside", [0, 1])
+def test_fields_extracted_twice_are_a_problem_until_they_are_searched_again(root: Staging, beside: int) -> None:
+    twice: Any = {name: [value, value] for name, value in result("a").items()}
+    run = stage(root, "one", [twice, *[result("b")] * beside], segment=always(200), closed=False)
+    replan(run.folder, expect_all_rejected=(JOURNEY,))
+    report = closing.close(run.folder, "one")
+    told = (
+        f"{JOURNEY}: 1 results rejected: Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json "
+        "beside KV_MODE=json: remove one of the two from Splunk's props.conf"
+    )
+    assert report.problems == (told,)
+    assert not closing.covers(report)
 
 
 @pytest.mark.parametrize(("silent", "told"), [(True, 1), (False, 0)])

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from segment_bridge.convert import MAX_DEPTH, convert
 from segment_bridge.events import MAX_EVENT, Reason, Rejection, TrackEvent, from_body, to_body
+from segment_bridge.exclusions import Exclusions
 from segment_bridge.identity import Maps
 
 JsonObject = dict[str, Any]
 
 USERS = {"ann": "11111", "bob": "007", "joë": "123456789012345678901234567890", "zoe": 'a "quoted" \\ ID'}
 WORKSPACES = {"ann-tenant": "ann", "bob-tenant": "bob", "zoe-tenant": "zoe", "ghost-tenant": "ghost"}
-MAPS = Maps(USERS, WORKSPACES)
+MAPS = Maps(USERS, WORKSPACES, Exclusions.of(users=["load-test-*"], namespaces=["staff-*"]))
 KEYS = ["messageId", "timestamp", "namespace", "type", "userId", "event", "properties", "context"]
 
 RESULT = {
@@ -87,6 +88,14 @@ REJECTED: list[tuple[Reason, JsonObject]] = [
     (Reason.MALFORMED_RESULT, {"messageId": 7}),
     (Reason.MALFORMED_RESULT, {"userId": ["ann", "bob"]}),
     (Reason.MALFORMED_RESULT, {"properties": {"name": "cart"}}),
+    (Reason.MALFORMED_RESULT, {"userId": ["ann", "ann"]}),
+    (Reason.MALFORMED_RESULT, {"userId": ["ann"], "namespace": ["ann-tenant"]}),
+    (Reason.MALFORMED_RESULT, {"userId": []}),
+    (Reason.MALFORMED_RESULT, {"messageId": 7, "extra": ["ann", "ann"]}),
+    (Reason.FIELDS_TWICE, {name: [value, value] for name, value in RESULT.items()}),
+    (Reason.FIELDS_TWICE, {"messageId": ["1"] * 3, "namespace": ["ann-tenant"] * 3, "userId": ["ann", "bob"]}),
+    (Reason.EXCLUDED, {"userId": "load-test-7", "namespace": "no-tenant"}),
+    (Reason.EXCLUDED, {"namespace": "staff-tenant"}),
     (Reason.UNKNOWN_NAMESPACE, {"namespace": "no-tenant"}),
     (Reason.UNKNOWN_NAMESPACE, {"namespace": ...}),
     (Reason.UNKNOWN_WORKSPACE_OWNER, {"namespace": "ghost-tenant"}),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from segment_bridge.convert import convert
 from segment_bridge.events import Reason, Rejection, TrackEvent
+from segment_bridge.exclusions import Exclusions
 from segment_bridge.identity import Maps
 from segment_bridge.settings import IdentityMode
 
@@ -67,3 +69,13 @@ def test_several_values_are_no_result(several: str) -> None:
     (one,) = convert([json.dumps({"result": RESULT | {several: ["a", "b"]}}).encode()], MAPS)
     assert isinstance(one, Rejection)
     assert one.reason == Reason.MALFORMED_RESULT
+
+
+def test_excluded_users_are_known_by_their_ids() -> None:
+    maps = replace(MAPS, exclusions=Exclusions.of(users=["bob"]))
+    lines = [json.dumps({"result": RESULT | {"userSsoId": user_id}}).encode() for user_id in ("22222", "11111", "")]
+    assert [one.reason if isinstance(one, Rejection) else "event" for one in convert(lines, maps)] == [
+        Reason.EXCLUDED,
+        "event",
+        Reason.UNKNOWN_USER,
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segment_bridge import explain as explaining
-from segment_bridge import layout
+from segment_bridge import layout, line
 from segment_bridge.errors import FatalError
 from segment_bridge.explain import Explanation, Finding, Request, Sending, explain
 from segment_bridge.identity import Maps
@@ -97,7 +97,7 @@ run a, window {WINDOW}
 
 run b, window [2026-01-05T09:00:00Z, 2026-01-05T13:00:00Z)
   journey {JOURNEY} matched it: 1 in its results
-  rejected: unknown_user
+  rejected: unknown_user (no user of that name)
   redrives/ID/{JOURNEY}/000001.json: acknowledged by Segment before, to another run"""
     )
 
@@ -180,3 +180,17 @@ def test_files_without_the_id_are_not_decoded(root: Staging, monkeypatch: pytest
         monkeypatch.setattr(explaining, name, noting(getattr(explaining, name)))
     explain(find(root), "wanted")
     assert len(decoded) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"namespace": "ghost-tenant"}, "unknown_workspace_owner (the workspace's owner: no user of that name)"),
+        ({"namespace": "gone"}, "unknown_namespace (no tenant namespace of that name)"),
+    ],
+)
+def test_a_rejection_is_told_with_its_meaning(root: Staging, change: dict[str, str], told: str) -> None:
+    run = stage(root, "a", [result("1", **change)], closed=False)
+    run.folder.write_json(layout.map_file(layout.WORKSPACES), {**WORKSPACES, "ghost-tenant": "ghost"})
+    line.convert_results(run.folder)
+    assert f"  rejected: {told}" in explain(find(root), "1").text().splitlines()

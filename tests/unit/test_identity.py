@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import Identity, Reason
+from segment_bridge.exclusions import Exclusions
 from segment_bridge.identity import IdentityMap, Maps, read_map, require_usable, to_json, user_map, workspace_map
 
 GROUP = "toolchain.dev.openshift.com"
@@ -178,6 +179,16 @@ class TestWorkspaceMap:
 
 class TestResolve:
     MAPS = Maps(users={"ann": "1", "bob": "2"}, workspaces={"ann-tenant": "ann", "gone-tenant": "gone"})
+    EXCLUDING = Maps(
+        users={"ann": "1", "bob": "2", "staff-9": "9", "staff-ann": "1"},
+        workspaces={
+            "ann-tenant": "ann",
+            "staff-tenant": "staff-1",
+            "known-staff-tenant": "staff-9",
+            "load-1": "ann",
+        },
+        exclusions=Exclusions.of(users=["staff-*"], namespaces=["load-*"]),
+    )
 
     @pytest.mark.parametrize(
         ("namespace", "user", "expected"),
@@ -196,6 +207,49 @@ class TestResolve:
     )
     def test_rules_in_their_order(self, namespace: str | None, user: str | None, expected: Identity | Reason) -> None:
         assert self.MAPS.resolve(namespace, user) == expected
+
+    @pytest.mark.parametrize(
+        ("namespace", "user", "expected"),
+        [
+            # Before the maps.
+            ("other", "staff-1", Reason.EXCLUDED),
+            (None, "staff-1", Reason.EXCLUDED),
+            ("load-1", "bob", Reason.EXCLUDED),
+            ("load-1", None, Reason.EXCLUDED),
+            # Whoever acts counts, and where nobody is named, the owner.
+            ("ann-tenant", "staff-1", Reason.EXCLUDED),
+            ("staff-tenant", None, Reason.EXCLUDED),
+            ("staff-tenant", "bob", Reason.UNKNOWN_WORKSPACE_OWNER),
+            ("known-staff-tenant", "bob", Identity(user_id="2", workspace_id="9")),
+            # All others as ever.
+            ("ann-tenant", "bob", Identity(user_id="2", workspace_id="1")),
+            ("ann-tenant", None, Identity(user_id="1", workspace_id="1")),
+            ("other", "bob", Reason.UNKNOWN_NAMESPACE),
+            ("ann-tenant", "carl", Reason.UNKNOWN_USER),
+        ],
+    )
+    def test_who_is_excluded(self, namespace: str | None, user: str | None, expected: Identity | Reason) -> None:
+        assert self.EXCLUDING.resolve(namespace, user) == expected
+
+    @pytest.mark.parametrize(
+        ("namespace", "user_id", "expected"),
+        [
+            ("ann-tenant", "9", Reason.EXCLUDED),
+            ("other", "9", Reason.EXCLUDED),
+            ("load-1", "2", Reason.EXCLUDED),
+            ("load-1", None, Reason.EXCLUDED),
+            ("known-staff-tenant", "2", Identity(user_id="2", workspace_id="9")),
+            ("ann-tenant", "2", Identity(user_id="2", workspace_id="1")),
+            # Of an ID that somebody else has as well, nobody knows whose event it is.
+            ("ann-tenant", "1", Identity(user_id="1", workspace_id="1")),
+            ("ann-tenant", None, Reason.UNKNOWN_USER),
+            ("other", "2", Reason.UNKNOWN_NAMESPACE),
+        ],
+    )
+    def test_who_is_excluded_where_splunk_has_looked_users_up(
+        self, namespace: str, user_id: str | None, expected: Identity | Reason
+    ) -> None:
+        assert self.EXCLUDING.resolve_looked_up(namespace, user_id) == expected
 
     def test_shows_no_names(self) -> None:
         assert repr(self.MAPS) == "Maps()"

@@ -68,11 +68,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls would cost a tenth of the time
-    lines: Iterable[bytes], identities: Identities, *, message_id_prefix: str = ""
+    lines: Iterable[bytes],
+    identities: Identities,
+    *,
+    message_id_prefix: str = "",
+    pass_over: Callable[[bytes], None] | None = None,
 ) -> Iterator[TrackEvent | Rejection]:
     """Yield one event or rejection for each result, in the order of the results.
 
-    ``lines`` are those of a search's answer; empty ones, previews and lines without a result are passed over.
+    ``lines`` are those of a search's answer; empty ones are passed over, and so are previews and lines without a
+    result, each of which ``pass_over`` is told of.
     ``message_id_prefix`` keeps two bridges apart that read the same records into one Segment workspace.
     """
     # People do several things: most pairs of namespace and user come again, and so does what is printed of them.
@@ -87,6 +92,8 @@ def convert(  # noqa: C901, PLR0912, PLR0915 - one rule after the other: calls w
             continue
         result = answer.result
         if result is None or answer.preview:
+            if pass_over:
+                pass_over(line)
             continue
         stamp = (
             resolve(result.namespace, result.userId, result.type)

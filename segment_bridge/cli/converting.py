@@ -13,8 +13,10 @@ import click
 
 from segment_bridge import identity
 from segment_bridge.cli.excluding import exclusion_options
+from segment_bridge.cli.shapes import WANTED, PassedOver
 from segment_bridge.convert import convert as convert_lines
-from segment_bridge.events import Rejection, TrackEvent
+from segment_bridge.errors import BridgeError
+from segment_bridge.events import FIELDS_TWICE, Reason, Rejection, TrackEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,8 @@ def convert(
 ) -> None:
     """Turn results on standard input into track events on standard output.
 
-    A rejection is no failure: it is counted on standard error and, with --rejected, kept with its reason.
+    It reads {"result": {...}} a line, as `search` prints it. A rejection is no failure: it is counted on standard error
+    and, with --rejected, kept with its reason.
     """
     found = identity.Maps(
         users=identity.read_map(users.read(), "--users"),
@@ -54,22 +57,33 @@ def convert(
         exclusions=exclusions,
     )
     reasons: Counter[str] = Counter()
+    events = 0
+    passed_over = PassedOver()
     with (
         open(sys.stdin.fileno(), "rb", _BUFFER, closefd=False) as lines,
         open(sys.stdout.fileno(), "wb", _BUFFER, closefd=False) as output,
         _optional_file(rejected_path) as rejected,
     ):
-        converted = convert_lines(lines, found, message_id_prefix=message_id_prefix)
+        converted = convert_lines(lines, found, message_id_prefix=message_id_prefix, pass_over=passed_over)
         while some := list(islice(converted, _TOGETHER)):
             bodies = [made.body for made in some if type(made) is TrackEvent]
+            events += len(bodies)
             output.write(b"\n".join((*bodies, b"")))
             for made in some:
                 if type(made) is Rejection:
                     reasons[made.reason] += 1
                     if rejected:
                         rejected.write(made.line + b"\n")
+    for what, count in sorted(passed_over.counts.items()):
+        click.echo(f"passed over {count}: {what}", err=True)
     for reason, count in sorted(reasons.items()):
         click.echo(f"rejected {count}: {reason}", err=True)
+    if reasons[Reason.FIELDS_TWICE]:
+        raise BridgeError(f"{reasons[Reason.FIELDS_TWICE]} results rejected: {FIELDS_TWICE}")
+    wanted = reasons.total() - reasons[Reason.EXCLUDED]
+    if wanted and not events:
+        advice = f"; it reads {WANTED}" if wanted == reasons[Reason.MALFORMED_RESULT] else ""
+        click.echo(f"segment-bridge: warning: all {wanted} results were rejected{advice}", err=True)
 
 
 @contextlib.contextmanager

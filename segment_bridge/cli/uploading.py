@@ -23,11 +23,28 @@ if TYPE_CHECKING:
     from segment_bridge.segment import Outcome
 
 
+_MISSING = msgspec.Raw()
+#: Why a line is rejected that belongs before ``convert``.
+_UNCONVERTED = "search_result"
+
+
 class _Object(msgspec.Struct):
-    """Any JSON object; nothing of it is kept."""
+    """Any JSON object, as far as it tells an event from what a search returned."""
+
+    result: msgspec.Raw = _MISSING
+    results: msgspec.Raw = _MISSING
+    messages: msgspec.Raw = _MISSING
+    event_subject: msgspec.Raw = _MISSING
+    properties: msgspec.Raw = _MISSING
+
+    @property
+    def is_unconverted(self) -> bool:
+        """Whether it is a line of an answer, or a result by itself, whose properties are a JSON object as text."""
+        own = (self.result, self.results, self.messages, self.event_subject)
+        return any(part is not _MISSING for part in own) or bytes(memoryview(self.properties)[:1]) == b'"'
 
 
-_require_object = msgspec.json.Decoder(_Object).decode
+_read_object = msgspec.json.Decoder(_Object).decode
 
 
 class Summary(TypedDict):
@@ -62,7 +79,10 @@ def upload(summary_path: Path | None) -> None:
     if error:
         raise error
     if summary["delivered"] != summary["events"]:
-        raise BridgeError(f"{summary['undelivered']} events undelivered, {summary['rejected']} rejected")
+        told = f"{summary['undelivered']} events undelivered, {summary['rejected']} rejected"
+        if unconverted := summary["reasons"].get(_UNCONVERTED):
+            told += f"; {unconverted} are results of a search: convert them first"
+        raise BridgeError(told)
 
 
 def upload_events(lines: Iterable[bytes], settings: SegmentSettings) -> tuple[Summary, MisconfiguredError | None]:
@@ -110,9 +130,12 @@ def _acceptable(lines: Iterable[bytes], summary: Summary) -> Iterator[bytes]:
             _reject(summary, "too_large")
             continue
         try:
-            _require_object(event.decode())
+            read = _read_object(event.decode())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             _reject(summary, "malformed_event")
+            continue
+        if read.is_unconverted:
+            _reject(summary, _UNCONVERTED)
             continue
         yield event
 

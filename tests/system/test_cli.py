@@ -203,6 +203,157 @@ def test_run_with_an_unreachable_segment_says_what_is_undelivered(world: stand_i
     assert done.err.splitlines()[-1] == f"segment-bridge: the run is not complete: {report['problems'][0]}"
 
 
+RESULT = {
+    "messageId": "m-1",
+    "timestamp": "2026-01-05T10:00:00Z",
+    "type": "track",
+    "namespace": "4711-tenant",
+    "event_subject": "applications",
+    "event_verb": "create",
+    "userId": "4711",
+    "properties": '{"name":"a"}',
+    "context": '{"userAgent":"x"}',
+}
+CONVERTED = {
+    "messageId": "m-1",
+    "timestamp": "2026-01-05T10:00:00Z",
+    "namespace": "4711-tenant",
+    "type": "track",
+    "userId": "10001",
+    "event": "Application created",
+    "properties": {"name": "a", "workspaceID": "10001"},
+    "context": {"userAgent": "x"},
+}
+TWICE = {name: [value, value] for name, value in RESULT.items()}
+WANTED = '{"result": {...}} a line, as `segment-bridge search` prints it'
+DOUBLED = (
+    "Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json beside KV_MODE=json: "
+    "remove one of the two from Splunk's props.conf"
+)
+
+
+def ndjson(*documents: object) -> bytes:
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+
+
+class TestConvert:
+    """What is said of what comes in, whatever it is."""
+
+    @pytest.fixture
+    def maps(self, tmp_path: Path) -> tuple[str, ...]:
+        for name, entries in (("users", {"4711": "10001"}), ("workspaces", {"4711-tenant": "4711"})):
+            (tmp_path / name).write_text(json.dumps(entries))
+        return ("--users", str(tmp_path / "users"), "--workspaces", str(tmp_path / "workspaces"))
+
+    def convert(self, maps: tuple[str, ...], *options: str, given: bytes, **settings: str) -> Done:
+        return bridge("convert", *maps, *options, given=given, settings=settings)
+
+    @pytest.mark.parametrize(
+        ("given", "code", "told"),
+        [
+            pytest.param(
+                ndjson(RESULT, RESULT),
+                2,
+                "segment-bridge: standard input holds a line without a result, as bare results are: "
+                f"give {WANTED} (jq -c '{{result: .}}')\n",
+                id="bare results",
+            ),
+            pytest.param(
+                ndjson({"preview": False, "init_offset": 0, "messages": [], "results": [RESULT]}),
+                2,
+                "segment-bridge: standard input holds a whole document of results: "
+                f"give {WANTED} (jq -c '.results[] | {{result: .}}')\n",
+                id="a document of results",
+            ),
+            pytest.param(
+                ndjson({"messages": [{"type": "FATAL", "text": "no ann here"}]}),
+                1,
+                "segment-bridge: incomplete answer (error_message): the search failed: see the search's job in "
+                "Splunk\n",
+                id="a message that the answer is incomplete",
+            ),
+            pytest.param(
+                ndjson({"messages": ["what?"]}),
+                2,
+                f"segment-bridge: standard input holds messages of an unknown shape: give {WANTED}\n",
+                id="an odd message",
+            ),
+            pytest.param(
+                ndjson({"result": TWICE}),
+                1,
+                f"rejected 1: fields_twice\nsegment-bridge: 1 results rejected: {DOUBLED}\n",
+                id="every field twice",
+            ),
+            pytest.param(
+                ndjson([RESULT]),
+                0,
+                "rejected 1: malformed_result\n"
+                f"segment-bridge: warning: all 1 results were rejected; it reads {WANTED}\n",
+                id="a list of results",
+            ),
+            pytest.param(
+                ndjson({"result": {**RESULT, "userId": "nobody"}}),
+                0,
+                "rejected 1: unknown_user\nsegment-bridge: warning: all 1 results were rejected\n",
+                id="all rejected",
+            ),
+            pytest.param(
+                ndjson(
+                    {"preview": True, "offset": 0, "result": RESULT},
+                    {"messages": [{"type": "INFO", "text": "Your timerange was substituted based on your search"}]},
+                    {"preview": False, "lastrow": True},
+                    {"preview": False, "lastrow": True},
+                ),
+                0,
+                "passed over 2: answer without results\npassed over 1: message\npassed over 1: preview\n",
+                id="no row at all",
+            ),
+            pytest.param(b"\n \n", 0, "", id="nothing"),
+        ],
+    )
+    def test_no_line_is_passed_over_in_silence(self, maps: tuple[str, ...], given: bytes, code: int, told: str) -> None:
+        assert self.convert(maps, given=given) == Done(code, b"", told)
+
+    def test_an_event_beside_them_is_made_all_the_same(self, maps: tuple[str, ...]) -> None:
+        done = self.convert(maps, given=ndjson({"result": TWICE}, {"result": RESULT}))
+        assert (done.code, done.lines) == (1, [CONVERTED])
+        assert done.err == f"rejected 1: fields_twice\nsegment-bridge: 1 results rejected: {DOUBLED}\n"
+
+    @pytest.mark.parametrize("by", ["option", "variable"])
+    @pytest.mark.parametrize(("whose", "pattern"), [("users", "x, 47*"), ("namespaces", "4711-*")])
+    def test_who_is_excluded_is_counted_and_alarms_nobody(
+        self, maps: tuple[str, ...], whose: str, pattern: str, by: str
+    ) -> None:
+        options = (f"--exclude-{whose}", pattern) if by == "option" else ()
+        settings = {f"SEGMENT_BRIDGE_EXCLUDE_{whose.upper()}": pattern} if by == "variable" else {}
+        done = self.convert(maps, *options, given=ndjson({"result": RESULT}), **settings)
+        assert done == Done(0, b"", "rejected 1: excluded\n")
+
+    def test_a_pattern_that_would_exclude_everybody_is_an_error(self, maps: tuple[str, ...]) -> None:
+        done = self.convert(maps, "--exclude-users", "ann,*", given=ndjson({"result": RESULT}))
+        told = "segment-bridge: exclude_users: pattern 2 matches every name: name whom to exclude\n"
+        assert done == Done(2, b"", told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RESULT,
+        {"messageId": "m-1", "properties": "{}"},
+        {"result": RESULT},
+        {"results": [RESULT]},
+        {"messages": [{"type": "FATAL", "text": "no ann here"}]},
+    ],
+    ids=["bare", "bare, with an event", "a row", "a document", "a message"],
+)
+def test_upload_takes_no_result_for_an_event(line: dict[str, Any], segment_url: str) -> None:
+    settings = {"SEGMENT_BATCH_API": segment_url, "SEGMENT_WRITE_KEY": "a-write-key"}
+    done = bridge("upload", given=ndjson(line, EVENT | {"properties": {"result": "x"}}), settings=settings)
+    told = "0 events undelivered, 1 rejected; 1 are results of a search: convert them first"
+    assert (done.code, done.err) == (1, f"segment-bridge: {told}\n")
+    assert (done.lines[0]["delivered"], done.lines[0]["reasons"]) == (1, {"search_result": 1})
+
+
 def test_upload_counts_what_cannot_be_delivered_and_exits_with_1(segment_url: str) -> None:
     lines = [json.dumps(EVENT), "", "no JSON", json.dumps({**EVENT, "messageId": "m-2", "filler": "x" * 32_000})]
     settings = {"SEGMENT_BATCH_API": segment_url, "SEGMENT_WRITE_KEY": "a-write-key"}

@@ -81,6 +81,7 @@ def close(run: Staging, key: str) -> Report:
             *alarming[Alarm.UNKNOWN],
             *alarming[Alarm.STAND_IN],
             *_truncated(seen),
+            *_doubts(maps),
             *_repeats(plan, every),
             *(told(one.pattern, one.reason, one.count) for one in tolerated),
             *(f"{name}: {crowded(one.full)}" for name, one in messages.items() if one.full),
@@ -153,6 +154,10 @@ def _truncated(seen: Seen | None) -> tuple[str, ...]:
 
 def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:
     return tuple(f"the map of {name}: {one.stands_in}" for name, one in maps.items() if one.stands_in)
+
+
+def _doubts(maps: dict[str, MapBooks]) -> tuple[str, ...]:
+    return tuple(f"the map of {name}: {doubt}" for name, one in maps.items() for doubt in one.doubts())
 
 
 def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:

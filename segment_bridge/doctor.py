@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from segment_bridge import identity, large_records, source_check
+from segment_bridge import identity, large_records, mapping, source_check
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.segment.outcome import RefusedError
 from segment_bridge.splunk import Splunk
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segment_bridge.kubernetes import Cluster
     from segment_bridge.settings import SegmentSettings, SplunkSettings
     from segment_bridge.staging import Staging
+    from segment_bridge.tenants import Tenants
     from segment_bridge.window import Window
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class Needs:
     splunk: Callable[[], SplunkSettings]
     host: Callable[[], Cluster]
     members: Callable[[], Sequence[Cluster]]
+    tenants: Callable[[], Tenants]
     segment: Callable[[], SegmentSettings]
     staging: Callable[[], Staging]
 
@@ -79,9 +81,7 @@ def check_all(needs: Needs, window: Window) -> Iterator[Check]:
     """Check all that a run over this window needs."""
     yield from _of(SPLUNK_CHECKS, needs.splunk, lambda settings: check_splunk(settings, window))
     yield check_map("users", lambda: identity.user_map(needs.host().user_signups()))
-    yield check_map(
-        "workspaces", lambda: identity.workspace_map(member.tenant_namespaces() for member in needs.members())
-    )
+    yield check_map("workspaces", lambda: _workspaces(needs.members(), needs.tenants()))
     yield from _of([_SEGMENT], needs.segment, lambda settings: [check_segment(settings)])
     yield from _of([_STAGING], needs.staging, lambda staging: [check_staging(staging)])
 
@@ -122,14 +122,15 @@ def check_splunk(settings: SplunkSettings, window: Window) -> Iterator[Check]:
 
 def check_map(name: str, make: Callable[[], IdentityMap]) -> Check:
     """Make a map, and count it."""
-    name = f"map of {name}"
+    check = f"map of {name}"
     try:
         made = make()
-        identity.require_usable(made, name.removeprefix("map of "))
+        identity.require_usable(made, name)
     except BridgeError as error:
-        return _failure(name, error)
+        return _failure(check, error)
+    doubts = mapping.count(name, made, made.entries).doubts()
     told = f"{len(made.entries)} entries, {made.skipped} skipped, {made.collisions} collisions"
-    return Check(name=name, ok=True, told=told)
+    return Check(name=check, ok=True, told="; ".join((told, *doubts)))
 
 
 def check_segment(settings: SegmentSettings) -> Check:
@@ -173,6 +174,10 @@ def check_staging(staging: Staging) -> Check:
             name=_STAGING, ok=False, told=f"{staging.uri()} gave back something else", advice="use another place"
         )
     return Check(name=_STAGING, ok=True, told=staging.uri())
+
+
+def _workspaces(members: Sequence[Cluster], tenants: Tenants) -> IdentityMap:
+    return identity.workspace_map((member.tenant_namespaces(tenants) for member in members), tenants)
 
 
 def _reachable(settings: SplunkSettings) -> str:

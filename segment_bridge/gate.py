@@ -121,12 +121,12 @@ def read_last_good(root: Staging, name: str) -> LastGood | None:
 def _flaw(made: IdentityMap, last_size: int | None, limits: Limits) -> str:
     size = len(made.entries)
     if not size:
-        left_out = f": all {made.skipped} objects lack a name or an ID" if made.skipped else ", as there are no objects"
-        return f"it is empty{left_out}"
+        return f"it is empty, as {made.empty}"
+    unusable = f" ({made.unusable} are left out for an ID that identifies nobody)" if made.unusable else ""
     if last_size and (last_size - size) * 100 > last_size * limits.largest_shrink:
         return (
             f"it has {size} entries where the last good one has {last_size}, "
-            f"which is more than {limits.largest_shrink} % fewer"
+            f"which is more than {limits.largest_shrink} % fewer{unusable}"
         )
     return ""
 

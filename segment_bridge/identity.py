@@ -6,6 +6,8 @@ workspace is named after its owner's cluster user name. Names and IDs are identi
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +18,7 @@ import msgspec
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import Identity, Reason
 from segment_bridge.exclusions import NOBODY, Exclusions
+from segment_bridge.tenants import TOOLCHAIN, Tenants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,20 +26,27 @@ if TYPE_CHECKING:
 _GROUP = "toolchain.dev.openshift.com"
 _SSO_ID = f"{_GROUP}/sso-user-id"
 _STATE = f"{_GROUP}/state"
-_SPACE = f"{_GROUP}/space"
+#: What stands in the place of an ID and names nobody.
+_PLACEHOLDERS = frozenset({"null", "none", "nil", "undefined", "unknown", "anonymous", "n/a", "0"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: Characters of an ID, of which Amplitude removes shorter ones.
+_SHORTEST_ID = 5
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityMap:
     """A map and how it came about.
 
-    ``skipped`` counts the objects left out because they lack a part of an entry, ``collisions`` the complete
-    objects whose name another object claimed as well.
+    ``skipped`` counts the objects left out because they lack a part of an entry, and of these ``unusable`` those that
+    have an ID which identifies nobody; ``collisions`` the complete objects whose name another object claimed as well.
     """
 
     entries: Mapping[str, str] = field(repr=False)
     skipped: int = 0
     collisions: int = 0
+    unusable: int = 0
+    #: Why there are no entries, where there are none.
+    empty: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,16 +107,19 @@ class Maps:
 def user_map(signups: Iterable[Mapping[str, Any]]) -> IdentityMap:
     """Map ``status.compliantUsername`` to the SSO ID of UserSignups, given as their JSON; in any order.
 
-    The ID is the annotation ``sso-user-id``, else ``spec.identityClaims.userID``. Of several signups with one
-    name the approved one wins, then the one created last, then the greater ID in the order of code points.
+    The ID is the annotation ``sso-user-id``, else ``spec.identityClaims.userID``: the first of them that identifies
+    somebody. Of several signups with one name the approved one wins, then the one created last, then the greater ID in
+    the order of code points.
     """
     best: dict[str, tuple[bool, str, str]] = {}
-    skipped = complete = 0
+    skipped = unusable = complete = 0
     for signup in signups:
         name = _text(signup, "status", "compliantUsername")
-        sso_id = _text(signup, "metadata", "annotations", _SSO_ID) or _text(signup, "spec", "identityClaims", "userID")
+        found = (_text(signup, "metadata", "annotations", _SSO_ID), _text(signup, "spec", "identityClaims", "userID"))
+        sso_id = next(filter(_identifies_somebody, found), "")
         if not name or not sso_id:
             skipped += 1
+            unusable += bool(name and any(found))
             continue
         complete += 1
         approved = _text(signup, "metadata", "labels", _STATE) == "approved"
@@ -115,22 +128,46 @@ def user_map(signups: Iterable[Mapping[str, Any]]) -> IdentityMap:
         if name not in best or claim > best[name]:
             best[name] = claim
     entries = {name: sso_id for name, (_, _, sso_id) in best.items()}
-    return IdentityMap(entries, skipped=skipped, collisions=complete - len(entries))
+    empty = ""
+    if skipped and not entries:
+        empty = f"all {skipped} UserSignups lack a name or a usable ID"
+    elif not entries:
+        empty = "there are no UserSignups"
+    collisions = complete - len(entries)
+    return IdentityMap(entries, skipped=skipped, collisions=collisions, unusable=unusable, empty=empty)
 
 
-def workspace_map(clusters: Iterable[Iterable[Mapping[str, Any]]]) -> IdentityMap:
-    """Map the names of tenant Namespaces to the label ``space``; of several clusters a later one wins."""
+def shared_ids(users: Mapping[str, str]) -> int:
+    """Count the IDs that several user names have."""
+    return sum(names > 1 for names in Counter(users.values()).values())
+
+
+def short_ids(users: Mapping[str, str]) -> int:
+    """Count the users whose ID is so short that Amplitude removes it."""
+    return sum(len(sso_id) < _SHORTEST_ID for sso_id in users.values())
+
+
+def workspace_map(clusters: Iterable[Iterable[Mapping[str, Any]]], tenants: Tenants = TOOLCHAIN) -> IdentityMap:
+    """Map the names of tenant Namespaces to the label of their space; of several clusters a later one wins."""
     entries: dict[str, str] = {}
     skipped = complete = 0
     for namespaces in clusters:
         for namespace in namespaces:
-            name, space = _text(namespace, "metadata", "name"), _text(namespace, "metadata", "labels", _SPACE)
+            name = _text(namespace, "metadata", "name")
+            labels = (_text(namespace, "metadata", "labels", label) for label in tenants.space_labels)
+            space = next(filter(None, labels), "")
             if not name or not space:
                 skipped += 1
                 continue
             complete += 1
             entries[name] = space
-    return IdentityMap(entries, skipped=skipped, collisions=complete - len(entries))
+    empty = ""
+    if skipped and not entries:
+        lacking = " and ".join(tenants.space_labels)
+        empty = f"all {skipped} {tenants} lack the label {lacking} (setting space_labels)"
+    elif not entries:
+        empty = f"there are no {tenants} (setting tenant_selectors)"
+    return IdentityMap(entries, skipped=skipped, collisions=complete - len(entries), empty=empty)
 
 
 def require_usable(map_: IdentityMap, what: str) -> None:
@@ -140,14 +177,9 @@ def require_usable(map_: IdentityMap, what: str) -> None:
     """
     if map_.entries:
         return
-    if map_.skipped:
-        raise ConfigurationError(
-            f"the map of {what} is empty: each of the {map_.skipped} objects lacks a name or an ID; "
-            "check that the cluster keeps them where the bridge reads them"
-        )
     raise ConfigurationError(
-        f"the map of {what} is empty: the cluster has no object for it; "
-        "check that it is the right cluster, and its credentials may see them"
+        f"the map of {what} is empty, as {map_.empty}: "
+        "check that it is the right cluster, and that its credentials may see them"
     )
 
 
@@ -172,6 +204,11 @@ def read_map(data: bytes, what: str) -> dict[str, str]:
     if blank := sum(not name.strip() or not value.strip() for name, value in entries.items()):
         raise ConfigurationError(f"{what}: {blank} of {len(entries)} entries have an empty name or ID: remove them")
     return entries
+
+
+def _identifies_somebody(sso_id: str) -> bool:
+    placeholder = sso_id.strip().casefold() in _PLACEHOLDERS
+    return bool(sso_id) and not placeholder and not _CONTROL.search(sso_id)
 
 
 def _text(value: Any, *path: str) -> str:  # noqa: ANN401 - any JSON

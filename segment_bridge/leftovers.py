@@ -10,6 +10,7 @@ from segment_bridge.errors import ConfigurationError, FatalError, RetryableError
 from segment_bridge.exclusions import NOBODY
 from segment_bridge.redrive import asks_for_maps, recount, to_be_redriven
 from segment_bridge.report import Report
+from segment_bridge.tenants import TOOLCHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from segment_bridge.redrive import Redrive, Redriven
     from segment_bridge.runs import Run
     from segment_bridge.staging import Staging
+    from segment_bridge.tenants import Tenants
     from segment_bridge.window import Window
 
 
@@ -44,10 +46,12 @@ def maps_for(chosen: Sequence[Run], make: Callable[[], Maps]) -> Maps | None:
     return make() if any(map(asks_for_maps, chosen)) else None
 
 
-def make_maps(host: Cluster, members: Sequence[Cluster], exclusions: Exclusions = NOBODY) -> Maps:
+def make_maps(
+    host: Cluster, members: Sequence[Cluster], tenants: Tenants = TOOLCHAIN, exclusions: Exclusions = NOBODY
+) -> Maps:
     """Make both maps of what the clusters hold now; raises :class:`ConfigurationError` for an empty one."""
     users = identity.user_map(host.user_signups())
-    workspaces = identity.workspace_map(member.tenant_namespaces() for member in members)
+    workspaces = identity.workspace_map((member.tenant_namespaces(tenants) for member in members), tenants)
     identity.require_usable(users, layout.USERS)
     identity.require_usable(workspaces, layout.WORKSPACES)
     return identity.Maps(users.entries, workspaces.entries, exclusions)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from segment_bridge import config_maps, gate, identity, layout
 from segment_bridge.errors import BridgeError, RetryableError
 from segment_bridge.exclusions import NOBODY
@@ -13,15 +15,17 @@ from segment_bridge.gate import Limits
 from segment_bridge.plan import Plan
 from segment_bridge.report import MapBooks
 from segment_bridge.settings import IdentityMode
+from segment_bridge.tenants import TOOLCHAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from segment_bridge.exclusions import Exclusions
     from segment_bridge.identity import IdentityMap
     from segment_bridge.kubernetes import Cluster
     from segment_bridge.settings import SplunkSettings
     from segment_bridge.staging import Staging
+    from segment_bridge.tenants import Tenants
 
 #: The ConfigMaps in which others find the maps.
 CONFIG_MAPS = {layout.USERS: "uid-map", layout.WORKSPACES: "ws-map"}
@@ -39,11 +43,17 @@ def map_users(
     def make() -> IdentityMap:
         return identity.user_map(host.user_signups())
 
-    return _stage(root, key, layout.USERS, [host], make, limits=limits or Limits(), last_try=last_try)
+    return _stage(root, key, layout.USERS, [host.address], make, limits=limits or Limits(), last_try=last_try)
 
 
 def map_workspaces(
-    root: Staging, key: str, members: Sequence[Cluster], *, limits: Limits | None = None, last_try: bool = True
+    root: Staging,
+    key: str,
+    members: Sequence[Cluster],
+    *,
+    tenants: Tenants = TOOLCHAIN,
+    limits: Limits | None = None,
+    last_try: bool = True,
 ) -> MapBooks:
     """Stage the map from namespaces to workspaces, of all member clusters; a later one wins.
 
@@ -51,9 +61,12 @@ def map_workspaces(
     """
 
     def make() -> IdentityMap:
-        return identity.workspace_map(member.tenant_namespaces() for member in members)
+        return identity.workspace_map((member.tenant_namespaces(tenants) for member in members), tenants)
 
-    return _stage(root, key, layout.WORKSPACES, members, make, limits=limits or Limits(), last_try=last_try)
+    source = [member.address for member in members]
+    if tenants != TOOLCHAIN:
+        source += [*tenants.selectors, *tenants.space_labels]
+    return _stage(root, key, layout.WORKSPACES, source, make, limits=limits or Limits(), last_try=last_try)
 
 
 def read(run: Staging, exclusions: Exclusions = NOBODY) -> identity.Maps:
@@ -79,19 +92,32 @@ def publish(run: Staging, cluster: Cluster, namespace: str) -> list[str]:
     ]
 
 
+def count(name: str, made: IdentityMap, entries: Mapping[str, str]) -> MapBooks:
+    """Count what a map was made of, and the ``entries`` that are used, which may be those of the last good one."""
+    of_users = name == layout.USERS  # several namespaces of one owner are as it should be
+    return MapBooks(
+        entries=len(entries),
+        skipped=made.skipped,
+        collisions=made.collisions,
+        unusable_ids=made.unusable,
+        shared_ids=identity.shared_ids(entries) if of_users else 0,
+        short_ids=identity.short_ids(entries) if of_users else 0,
+    )
+
+
 def _stage(
     root: Staging,
     key: str,
     name: str,
-    clusters: Sequence[Cluster],
+    source: Sequence[str],
     make: Callable[[], IdentityMap],
     *,
     limits: Limits,
     last_try: bool,
 ) -> MapBooks:
-    # Only a map of the same clusters can be compared with, or stand in.
-    source = sha256("\n".join(cluster.address for cluster in clusters).encode()).hexdigest()[:8]
-    now, kept_as = datetime.now(UTC), f"{name}-{source}"
+    # Only a map of the same clusters, and of namespaces with the same labels, can be compared with, or stand in.
+    digest = sha256("\n".join(source).encode()).hexdigest()[:8]
+    now, kept_as = datetime.now(UTC), f"{name}-{digest}"
     try:
         made = make()
     except BridgeError as error:
@@ -103,12 +129,9 @@ def _stage(
             raise
     else:
         admitted = gate.admit(root, kept_as, made, run=key, now=now, limits=limits)
-    books = MapBooks(
-        entries=len(admitted.entries),
-        skipped=made.skipped,
-        collisions=made.collisions,
-        stands_in=admitted.verdict.reason if isinstance(admitted.verdict, gate.UseLastGood) else "",
-    )
+    books = count(name, made, admitted.entries)
+    if isinstance(admitted.verdict, gate.UseLastGood):
+        books = msgspec.structs.replace(books, stands_in=admitted.verdict.reason)
     run = layout.run_of(root, key)
     with run.write(layout.map_file(name)) as file:
         file.write(identity.to_json(admitted.entries))

@@ -88,8 +88,25 @@ class MapBooks(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     skipped: int
     collisions: int
+    #: Of those left out, the ones with an ID that identifies nobody.
+    unusable_ids: int = 0
+    #: IDs that several user names have, and users with an ID that Amplitude removes for its length.
+    shared_ids: int = 0
+    short_ids: int = 0
     #: Why it is the last good map that stands in; empty where it is not.
     stands_in: str = ""
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say what is odd about the IDs, without any."""
+        told = (
+            (
+                self.unusable_ids,
+                "UserSignups left out, whose ID identifies nobody, such as null or unknown",
+            ),
+            (self.shared_ids, "IDs with several user names each, whose events count as one user's"),
+            (self.short_ids, "users with an ID of fewer than 5 characters, which Amplitude removes"),
+        )
+        return tuple(f"{count} {what}" for count, what in told if count)
 
 
 class ToleratedBooks(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_bridge.errors import ConfigurationError
+from segment_bridge.tenants import TOOLCHAIN, Tenants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,14 +92,23 @@ class Environment:
 
     def require_several(self, name: str) -> tuple[str, ...]:
         """Return the values that blanks or commas separate; note the absence of any."""
-        values = tuple(self._variables.get(name, "").replace(",", " ").split())
+        values = self.several(name)
         if not values:
             self.missing(name)
         return values
 
+    def several(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return the values that blanks or commas separate, or the default where there are none."""
+        return tuple(self._variables.get(name, "").replace(",", " ").split()) or default
+
     def get(self, name: str, default: str = "") -> str:
         """Return the variable's value, or the default where it is unset or empty."""
         return self._variables.get(name, "") or default
+
+    def tenants(self) -> Tenants:
+        """Return how tenants' namespaces are known; raises :class:`ConfigurationError` for what is no label."""
+        selectors = self.several("TENANT_SELECTORS", TOOLCHAIN.selectors)
+        return Tenants(selectors, self.several("SPACE_LABELS", TOOLCHAIN.space_labels))
 
     def seconds(self, name: str) -> float | None:
         """Return a time, more than none, or None where the variable is unset or empty.
@@ -267,6 +277,7 @@ class KubernetesSettings:
     host_context: str
     member_contexts: tuple[str, ...]
     kubeconfig: str = ""
+    tenants: Tenants = TOOLCHAIN
     #: Objects a page.
     page_size: int = 500
     #: Seconds for connecting, and between two bytes of the answer.
@@ -274,10 +285,14 @@ class KubernetesSettings:
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
-        """Read ``KUBECONFIG``, ``HOST_CONTEXT`` and ``MEMBER_CONTEXTS`` (separated by blanks or commas)."""
+        """Read ``KUBECONFIG``, ``HOST_CONTEXT``, and what blanks or commas separate.
+
+        The latter are ``MEMBER_CONTEXTS``, ``TENANT_SELECTORS`` and ``SPACE_LABELS``.
+        """
         settings = cls(
             host_context=env.require("HOST_CONTEXT"),
             member_contexts=env.require_several("MEMBER_CONTEXTS"),
             kubeconfig=env.get("KUBECONFIG"),
+            tenants=env.tenants(),
         )
         return env.timed(settings, timeout="KUBERNETES_TIMEOUT")

@@ -92,7 +92,9 @@ class MapWorkspacesOperator(BaseOperator):
         own = settings.read()
         members = [cluster(conn_id) for conn_id in own.member_connections]
         last = _last_try(context)
-        books = mapping.map_workspaces(root_of(own), key_of(context), members, limits=own.limits, last_try=last)
+        books = mapping.map_workspaces(
+            root_of(own), key_of(context), members, tenants=own.tenants, limits=own.limits, last_try=last
+        )
         return _figures(self, context, books)
 
 

@@ -57,7 +57,7 @@ class RedriveRunsOperator(BaseOperator):
         window = Window.between(form["from"] or "", form["to"] or "")
         chosen = leftovers.choose(root, every, keys=[*map(key_of_run, form["runs"] or ())], window=window)
         maps = leftovers.maps_for(
-            chosen, lambda: leftovers.make_maps(cluster(self.host_conn_id), _members(own), own.exclusions)
+            chosen, lambda: leftovers.make_maps(cluster(self.host_conn_id), _members(own), own.tenants, own.exclusions)
         )
         done = []
         with contextlib.ExitStack() as stack:
@@ -101,6 +101,7 @@ class CheckEverythingOperator(BaseOperator):
             splunk=_found(lambda: SplunkHook(self.splunk_conn_id, settings.read().tolerated_messages).settings()),
             host=_found(lambda: cluster(self.host_conn_id)),
             members=_found(lambda: _members(settings.read())),
+            tenants=lambda: settings.read().tenants,
             segment=_found(SegmentHook(self.segment_conn_id).settings),
             staging=_found(lambda: root_of(settings.read())),
         )

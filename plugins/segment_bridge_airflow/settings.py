@@ -13,6 +13,7 @@ from segment_bridge.exclusions import Exclusions
 from segment_bridge.gate import Limits
 from segment_bridge.plan import Resend
 from segment_bridge.settings import DEFAULT_MAP_SHRINK_PERCENT, DEFAULT_MAP_STAND_IN_HOURS, IdentityMode
+from segment_bridge.tenants import TOOLCHAIN, Tenants
 from segment_bridge.tolerance import ToleratedMessages  # noqa: TC001 - msgspec reads the annotations of a Struct
 from segment_bridge.window import PERIOD
 
@@ -26,6 +27,9 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     staging: str = "file:///var/lib/segment-bridge"
     #: The member clusters' connections; a later one wins.
     member_connections: tuple[str, ...] = ("kubernetes_member",)
+    #: The labels that mark a tenant's namespace, and those that name its space.
+    tenant_selectors: tuple[str, ...] = TOOLCHAIN.selectors
+    space_labels: tuple[str, ...] = TOOLCHAIN.space_labels
     message_id_prefix: str = ""
     look_back_hours: float = 4
     reach_days: float = 7
@@ -53,7 +57,7 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for name in ("look_back_hours", "reach_days", "keep_days", "keep_reports_days"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} has to be more than 0")
-        _ = self.exclusions
+        _ = self.exclusions, self.tenants
 
     @property
     def look_back(self) -> timedelta:
@@ -74,6 +78,11 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def limits(self) -> Limits:
         """What a new map has to keep to."""
         return Limits(largest_shrink=self.map_shrink_percent, oldest=timedelta(hours=self.map_stand_in_hours))
+
+    @property
+    def tenants(self) -> Tenants:
+        """How tenants' namespaces are known."""
+        return Tenants(self.tenant_selectors, self.space_labels)
 
     @property
     def exclusions(self) -> Exclusions:

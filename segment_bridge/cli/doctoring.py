@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from segment_bridge.cli.options import environment, settings_options, tolerated_option
+from segment_bridge.cli.options import CLUSTERS, environment, settings_options, tolerated_option
 from segment_bridge.cli.staged import open_staging, staging_option
 from segment_bridge.errors import FatalError
 from segment_bridge.settings import KubernetesSettings, SegmentSettings, SplunkSettings
@@ -23,7 +23,7 @@ from segment_bridge.window import LOOK_BACK, Window, parse_time
 )
 @staging_option
 @tolerated_option
-@settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+@settings_options("SPLUNK_", "SEGMENT_", *CLUSTERS)
 def doctor_command(end: str | None, staging: str, *, as_json: bool, conformance: bool) -> None:
     """Check all that a run needs, and say what to do about what is not right.
 
@@ -49,6 +49,7 @@ def doctor_command(end: str | None, staging: str, *, as_json: bool, conformance:
         splunk=lambda: splunk,
         host=lambda: Cluster.from_context(clusters, clusters.host_context),
         members=lambda: [Cluster.from_context(clusters, context) for context in clusters.member_contexts],
+        tenants=lambda: clusters.tenants,
         segment=lambda: segment,
         staging=lambda: open_staging(staging),
     )

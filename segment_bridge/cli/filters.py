@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_bridge import catalog
-from segment_bridge.cli.options import environment, identity_option, settings_options, tolerated_option, window_options
+from segment_bridge.cli.options import (
+    CLUSTERS,
+    environment,
+    identity_option,
+    settings_options,
+    tolerated_option,
+    window_options,
+)
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.settings import IdentityMode, KubernetesSettings, SplunkSettings
@@ -27,15 +34,17 @@ logger = logging.getLogger(__name__)
 @click.command()
 @click.argument("which", type=click.Choice(["users", "workspaces"]))
 @click.option("--context", "contexts", multiple=True, metavar="C", help="A cluster's context; may be repeated.")
-@settings_options("KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+@settings_options(*CLUSTERS)
 def maps(which: str, contexts: tuple[str, ...]) -> None:
     """Print a map as one JSON object: user name to SSO ID, or namespace to workspace."""
-    from segment_bridge import identity, kubernetes  # noqa: PLC0415 - not every command asks clusters
+    from segment_bridge import identity, kubernetes, mapping  # noqa: PLC0415 - not every command asks clusters
 
     variable = "HOST_CONTEXT" if which == "users" else "MEMBER_CONTEXTS"
     with environment() as env:
         chosen = contexts or env.require_several(variable)
-        settings = KubernetesSettings(host_context="", member_contexts=chosen, kubeconfig=env.get("KUBECONFIG"))
+        settings = KubernetesSettings(
+            host_context="", member_contexts=chosen, kubeconfig=env.get("KUBECONFIG"), tenants=env.tenants()
+        )
         settings = env.timed(settings, timeout="KUBERNETES_TIMEOUT")
     if which == "users" and len(chosen) > 1:
         raise ConfigurationError("the map of users comes from one host cluster: give one context")
@@ -44,10 +53,13 @@ def maps(which: str, contexts: tuple[str, ...]) -> None:
     def make() -> identity.IdentityMap:
         if which == "users":
             return identity.user_map(clusters[0].user_signups())
-        return identity.workspace_map(cluster.tenant_namespaces() for cluster in clusters)
+        tenants = settings.tenants
+        return identity.workspace_map((cluster.tenant_namespaces(tenants) for cluster in clusters), tenants)
 
     made = retrying()(make)
     identity.require_usable(made, which)
+    for doubt in mapping.count(which, made, made.entries).doubts():
+        click.echo(f"segment-bridge: warning: the map of {which}: {doubt}", err=True)
     if made.skipped or made.collisions:
         logger.info(
             "%s: %d entries, %d skipped, %d collisions", which, len(made.entries), made.skipped, made.collisions

@@ -36,10 +36,15 @@ _OPTIONS = {
     "KUBECONFIG": "The kubeconfig with the clusters' contexts (default: ~/.kube/config).",
     "HOST_CONTEXT": "The host cluster's context.",
     "MEMBER_CONTEXTS": "The member clusters' contexts, separated by commas.",
+    "TENANT_SELECTORS": "Labels that mark a tenant's namespace, separated by commas "
+    "(default: toolchain.dev.openshift.com/type=tenant).",
+    "SPACE_LABELS": "Labels that name its space, the first one counts (default: toolchain.dev.openshift.com/space).",
 }
 
 _SHRINK = "By how many percent a map may be smaller than the last good one."
 _STAND_IN = "How many hours old the last good map may be to stand in for one that cannot be used."
+#: The options of whoever asks clusters.
+CLUSTERS = ("KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS", "TENANT_SELECTORS", "SPACE_LABELS")
 
 
 def settings_options(*prefixes: str) -> Callable[[Command], Command]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment_bridge.cli.excluding import exclusion_options
-from segment_bridge.cli.options import environment, settings_options
+from segment_bridge.cli.options import CLUSTERS, environment, settings_options
 from segment_bridge.cli.retrying import retrying
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.settings import KubernetesSettings, SegmentSettings
@@ -73,7 +73,7 @@ def explain(audit_id: str, staging: str, *, as_json: bool) -> None:
 )
 @staging_option
 @exclusion_options
-@settings_options("SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+@settings_options("SEGMENT_", *CLUSTERS)
 def redrive(
     keys: tuple[str, ...],
     users: BinaryIO | None,
@@ -130,7 +130,7 @@ def _maps(
         kubernetes.Cluster.from_context(clusters, context)
         for context in (clusters.host_context, *clusters.member_contexts)
     )
-    return retrying()(leftovers.make_maps, host, members, exclusions)
+    return retrying()(leftovers.make_maps, host, members, clusters.tenants, exclusions)
 
 
 def _take_up(root: Staging, redrive: Redrive, chosen: list[Run]) -> None:

@@ -12,6 +12,7 @@ import click
 from segment_bridge import catalog
 from segment_bridge.cli.excluding import exclusion_options, separated
 from segment_bridge.cli.options import (
+    CLUSTERS,
     environment,
     map_limits_options,
     settings_options,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Journeys whose results may all be rejected; separated by commas.",
 )
-@settings_options("SPLUNK_", "SEGMENT_", "KUBECONFIG", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+@settings_options("SPLUNK_", "SEGMENT_", *CLUSTERS)
 def run(
     names: tuple[str, ...],
     window: Window,
@@ -163,7 +164,11 @@ class _Carrying:
             root, key, limits = self.root, self.key, self.limits
             _until_last_try(lambda last: mapping.map_users(root, key, host, limits=limits, last_try=last))
             advance()
-            _until_last_try(lambda last: mapping.map_workspaces(root, key, members, limits=limits, last_try=last))
+            _until_last_try(
+                lambda last: mapping.map_workspaces(
+                    root, key, members, tenants=self.clusters.tenants, limits=limits, last_try=last
+                )
+            )
             advance()
 
     def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:

@@ -13,14 +13,16 @@ import msgspec
 
 from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError, error_for_status, seconds_to_wait
 from segment_bridge.kubernetes.pages import decode_page
+from segment_bridge.tenants import TOOLCHAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kubernetes.client import ApiClient
 
     from segment_bridge.kubernetes.pages import Object
     from segment_bridge.settings import KubernetesSettings
+    from segment_bridge.tenants import Tenants
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ FIELD_MANAGER = "segment-bridge"
 _GROUP = "toolchain.dev.openshift.com"
 _SIGNUPS = f"/apis/{_GROUP}/v1alpha1/namespaces/toolchain-host-operator/usersignups"
 _NAMESPACES = "/api/v1/namespaces"
-_TENANT = f"{_GROUP}/type=tenant"
+_STATE = f"{_GROUP}/state"
 
 
 class Cluster:
@@ -74,11 +76,20 @@ class Cluster:
 
     def user_signups(self) -> Iterator[dict[str, Any]]:
         """Yield the host operator's UserSignups as JSON objects, reduced to what makes up the user map."""
-        return self._list("UserSignups", _SIGNUPS)
+        return self._list("UserSignups", _SIGNUPS, [_STATE])
 
-    def tenant_namespaces(self) -> Iterator[dict[str, Any]]:
-        """Yield the tenants' Namespaces as JSON objects, reduced to what makes up the workspace map."""
-        return self._list("tenant Namespaces", _NAMESPACES, labelSelector=_TENANT)
+    def tenant_namespaces(self, tenants: Tenants = TOOLCHAIN) -> Iterator[dict[str, Any]]:
+        """Yield the tenants' Namespaces as JSON objects, reduced to what makes up the workspace map; each once."""
+        seen: set[str] = set()
+        for selector in tenants.selectors:  # which Kubernetes can only join by AND
+            listed = self._list("tenant Namespaces", _NAMESPACES, tenants.space_labels, labelSelector=selector)
+            for namespace in listed:
+                name = namespace.get("metadata", {}).get("name")
+                if isinstance(name, str):
+                    if name in seen:
+                        continue
+                    seen.add(name)
+                yield namespace
 
     def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
         """Return the data of a ConfigMap; None where it does not exist."""
@@ -101,10 +112,11 @@ class Cluster:
         )
         return True
 
-    def _list(self, what: str, path: str, **query: str) -> Iterator[dict[str, Any]]:
+    def _list(self, what: str, path: str, labels: Sequence[str], **query: str) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a list, with no labels but those named."""
         for _ in range(1 + MAX_RESTARTS):
             try:
-                objects = self._read_pages(what, path, query)
+                objects = self._read_pages(what, path, labels, query)
             except _ExpiredError:
                 # The token that comes with a 410 would go on with a list that is not of one moment.
                 continue
@@ -115,12 +127,14 @@ class Cluster:
             "try again later, or with larger pages"
         )
 
-    def _read_pages(self, what: str, path: str, query: Mapping[str, str]) -> list[Object]:
+    def _read_pages(self, what: str, path: str, labels: Sequence[str], query: Mapping[str, str]) -> list[Object]:
         objects: list[Object] = []
         asking = {**query, "limit": str(self._page_size)}
         while True:
             page = self._decode(what, self._get(what, path, asking), decode_page)
-            objects += page.items or ()
+            for one in page.items or ():
+                one.keep_labels(labels)
+                objects.append(one)
             if not page.metadata.token:
                 return objects
             if page.metadata.token == asking.get("continue"):

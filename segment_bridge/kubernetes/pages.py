@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _GROUP = "toolchain.dev.openshift.com"
 
@@ -16,11 +19,6 @@ class _Part(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
     """
 
 
-class _Labels(_Part):
-    space: Any = msgspec.field(default=None, name=f"{_GROUP}/space")
-    state: Any = msgspec.field(default=None, name=f"{_GROUP}/state")
-
-
 class _Annotations(_Part):
     sso_user_id: Any = msgspec.field(default=None, name=f"{_GROUP}/sso-user-id")
 
@@ -28,7 +26,7 @@ class _Annotations(_Part):
 class _Metadata(_Part):
     name: Any = None
     creation_timestamp: Any = None
-    labels: _Labels | None = None
+    labels: dict[str, Any] | None = None
     annotations: _Annotations | None = None
 
 
@@ -50,6 +48,12 @@ class Object(_Part):
     metadata: _Metadata | None = None
     spec: _Spec | None = None
     status: _Status | None = None
+
+    def keep_labels(self, keys: Sequence[str]) -> None:
+        """Forget all labels but these."""
+        if self.metadata and self.metadata.labels:
+            labels = self.metadata.labels
+            self.metadata.labels = {key: labels[key] for key in keys if key in labels}
 
 
 class _ListMetadata(msgspec.Struct):

@@ -14,6 +14,7 @@ from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecrets
 
 from segment_bridge.errors import ConfigurationError, RetryableError
 from segment_bridge.gate import Limits
+from segment_bridge.tenants import TOOLCHAIN, Tenants
 from segment_bridge_airflow.operators import failing_at_once
 from segment_bridge_airflow.settings import BridgeSettings, read
 
@@ -92,6 +93,12 @@ def test_what_a_map_has_to_keep_to(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.limits == Limits(largest_shrink=50, oldest=timedelta(hours=72))
 
 
+def test_how_tenants_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = given(monkeypatch, json.dumps({"tenant_selectors": ["konflux-ci.dev/type=tenant"]}))
+    assert settings.tenants == Tenants(("konflux-ci.dev/type=tenant",))
+    assert BridgeSettings().tenants == TOOLCHAIN
+
+
 @pytest.mark.parametrize(
     ("member", "value", "told"),
     [
@@ -110,6 +117,12 @@ def test_what_a_map_has_to_keep_to(monkeypatch: pytest.MonkeyPatch) -> None:
             "tolerated_messages",
             [{"pattern": "* peer *", "reason": "x"}],
             "a pattern needs at least 8 characters beside * and blanks - at `$.tolerated_messages[0]`",
+        ),
+        ("tenant_selectors", [], "tenant_selectors is empty: give at least one value, or leave it out for the default"),
+        (
+            "space_labels",
+            ["a b"],
+            "space_labels: value 1 is not the key of a label, as Kubernetes has them: correct it",
         ),
         ("exclude_users", "ann", "Expected `array`, got `str` - at `$.exclude_users`"),
         ("exclude_users", ["ann", ""], "exclude_users: pattern 2 is empty: remove it"),

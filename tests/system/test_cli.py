@@ -112,8 +112,24 @@ def test_maps_are_one_json_object_each_with_sorted_keys(world: stand_ins.World) 
         world.traffic.manifest["workspaces"],
     ]
     assert list(json.loads(users.out)) == sorted(json.loads(users.out))
+    short = "the map of users: 2 users with an ID of fewer than 5 characters, which Amplitude removes"
+    assert (users.err, workspaces.err) == (f"segment-bridge: warning: {short}\n", "")
     one = bridge("maps", "workspaces", "--context", "member-1", settings=world.settings)
     assert json.loads(one.out).items() != json.loads(workspaces.out).items()
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_the_labels_of_tenants_are_settings(world: stand_ins.World, by: str) -> None:
+    label = "example.com/team=blue"
+    options = ("--tenant-selectors", label) if by == "option" else ()
+    settings = {"TENANT_SELECTORS": label} if by == "variable" else {}
+    done = bridge("maps", "workspaces", *options, settings=world.settings | settings)
+    told = (
+        "segment-bridge: the map of workspaces is empty, as there are no namespaces with the label "
+        "example.com/team=blue (setting tenant_selectors): check that it is the right cluster, and that its "
+        "credentials may see them\n"
+    )
+    assert (done.code, done.err) == (2, told)
 
 
 def test_the_filters_joined_by_pipes_deliver_what_is_due(

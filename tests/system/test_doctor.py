@@ -19,7 +19,7 @@ from sandbox.splunk.records import Record
 from segment_bridge import deep_fields, doctor
 from segment_bridge.doctor import Check
 from segment_bridge.errors import RetryableError
-from segment_bridge.identity import IdentityMap
+from segment_bridge.identity import IdentityMap, user_map
 from segment_bridge.settings import SegmentSettings, SplunkSettings
 from segment_bridge.window import Window
 from tests.system.stand_ins import FROM, NOWHERE, TO, bridge, world
@@ -336,16 +336,25 @@ def unreachable() -> IdentityMap:
     ("make", "check"),
     [
         (
-            lambda: IdentityMap({"a": "1"}, skipped=2, collisions=3),
+            lambda: IdentityMap({"a": "11111"}, skipped=2, collisions=3),
             {"ok": True, "told": "1 entries, 2 skipped, 3 collisions"},
         ),
         (
-            lambda: IdentityMap({}),
+            lambda: IdentityMap({"a": "1", "b": "1", "c": "22222"}, skipped=2, unusable=1),
+            {
+                "ok": True,
+                "told": "3 entries, 2 skipped, 0 collisions; "
+                "1 UserSignups left out, whose ID identifies nobody, such as null or unknown; "
+                "1 IDs with several user names each, whose events count as one user's; "
+                "2 users with an ID of fewer than 5 characters, which Amplitude removes",
+            },
+        ),
+        (
+            lambda: user_map([]),
             {
                 "ok": False,
-                "told": "the map of users is empty",
-                "advice": "the cluster has no object for it; check that it is the right cluster, and its credentials "
-                "may see them",
+                "told": "the map of users is empty, as there are no UserSignups",
+                "advice": "check that it is the right cluster, and that its credentials may see them",
             },
         ),
         (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.system.stand_ins import World
 
 SHRINK, STAND_IN = "SEGMENT_BRIDGE_MAP_SHRINK_PERCENT", "SEGMENT_BRIDGE_MAP_STAND_IN_HOURS"
+SHORT = "the map of users: 2 users with an ID of fewer than 5 characters, which Amplitude removes"
 REPEATS = "events are older than the 24 hours for which Segment recognizes repeats: what was sent before counts twice"
 FEWER = r"it has (\d+) entries where the last good one has (\d+), which is more than 20 % fewer"
 
@@ -75,7 +76,7 @@ def good(served: World, tmp_path: Path) -> Iterator[Bridge]:
         places = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "SEGMENT_BRIDGE_STAGING": str(tmp_path / "staging")}
         one = Bridge(clusters, kubernetes.create_app(halved), served.settings | places, tmp_path / "staging")
         first = one.run()
-        assert (first.code, one.report()["warnings"]) == (0, [REPEATS]), first.err
+        assert (first.code, one.report()["warnings"]) == (0, [SHORT, REPEATS]), first.err
         yield one
 
 
@@ -88,7 +89,7 @@ def test_a_map_that_has_shrunk_is_told_of_and_the_last_good_one_used(good: Bridg
     (told,) = report["alarms"]
     matched = re.fullmatch(rf"the map of users: {FEWER}; the last good map, 0\.0 h old, stands in", told)
     assert matched, told
-    assert (done.code, report["problems"], report["warnings"]) == (0, [], [told, REPEATS])
+    assert (done.code, report["problems"], report["warnings"]) == (0, [], [told, SHORT, REPEATS])
     assert (int(matched[2]), report["maps"]["users"]["entries"]) == (before, before)
     assert f"warning: {told}" in " ".join(done.out.split())
 
@@ -107,7 +108,12 @@ def test_clusters_that_cannot_be_read_are_told_of_after_the_tries(good: Bridge) 
             ("workspaces", "member-1", "tenant Namespaces"),
         )
     ]
-    assert (done.code, report["problems"], report["warnings"], report["alarms"]) == (0, [], [*told, REPEATS], told)
+    assert (done.code, report["problems"], report["warnings"], report["alarms"]) == (
+        0,
+        [],
+        [*told, SHORT, REPEATS],
+        told,
+    )
     assert {name: one["entries"] for name, one in report["maps"].items()} == {
         name: one["entries"] for name, one in before.items()
     }
@@ -117,7 +123,7 @@ def test_how_much_a_map_may_shrink_is_a_setting(good: Bridge) -> None:
     before = good.report()["maps"]["users"]["entries"]
     good.clusters.app = good.halved
     done = good.run(**{SHRINK: "70"})
-    assert (done.code, good.report()["warnings"]) == (0, [REPEATS])
+    assert (done.code, good.report()["warnings"]) == (0, [SHORT, REPEATS])
     assert 0 < good.report()["maps"]["users"]["entries"] < before
 
 

@@ -242,6 +242,20 @@ def test_what_became_of_splunks_messages_is_told(root: Staging) -> None:
     assert report.journeys["release-done"] == JourneyBooks(state="failed", stopped_by=stopped.stopped_by)
 
 
+def test_odd_ids_are_warnings_without_names(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    replan(run.folder)
+    run.folder.write_json(
+        layout.map_summary(layout.USERS), MapBooks(entries=2, skipped=3, collisions=0, unusable_ids=2, short_ids=1)
+    )
+    report = closing.close(run.folder, "one")
+    assert (report.problems, report.alarms) == ((), ())
+    assert report.warnings == (
+        "the map of users: 2 UserSignups left out, whose ID identifies nobody, such as null or unknown",
+        "the map of users: 1 users with an ID of fewer than 5 characters, which Amplitude removes",
+    )
+
+
 @pytest.mark.parametrize(("later", "warned"), [(20 * HOUR, False), (20 * HOUR + timedelta(seconds=1), True)])
 def test_events_older_than_segment_remembers_are_a_warning(root: Staging, later: timedelta, warned: bool) -> None:
     run = stage(root, "one", [result("a")], segment=always(200))

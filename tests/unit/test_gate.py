@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-EMPTY = "it is empty, as there are no objects"
+EMPTY = "it is empty, as there are no UserSignups"
 HALVED = "it has 50 entries where the last good one has 100, which is more than 20 % fewer"
 
 
-def made(size: int, skipped: int = 0) -> IdentityMap:
-    return IdentityMap({f"user-{number}": f"id-{number}" for number in range(size)}, skipped=skipped)
+def made(size: int, unusable: int = 0) -> IdentityMap:
+    entries = {f"user-{number}": f"id-{number}" for number in range(size)}
+    return IdentityMap(entries, skipped=unusable, unusable=unusable, empty="" if size else "there are no UserSignups")
 
 
 @pytest.mark.parametrize(
@@ -69,11 +70,13 @@ def made(size: int, skipped: int = 0) -> IdentityMap:
         ),
         (made(0), None, None, Limits(), Refuse(f"{EMPTY}, and there is no last good map to stand in")),
         (
-            made(0, skipped=7),
-            None,
-            None,
+            made(50, unusable=30),
+            100,
+            HOUR,
             Limits(),
-            Refuse("it is empty: all 7 objects lack a name or an ID, and there is no last good map to stand in"),
+            UseLastGood(
+                f"{HALVED} (30 are left out for an ID that identifies nobody); the last good map, 1.0 h old, stands in"
+            ),
         ),
     ],
 )

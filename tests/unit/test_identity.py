@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
@@ -10,7 +11,18 @@ from hypothesis import strategies as st
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import Identity, Reason
 from segment_bridge.exclusions import Exclusions
-from segment_bridge.identity import IdentityMap, Maps, read_map, require_usable, to_json, user_map, workspace_map
+from segment_bridge.identity import (
+    IdentityMap,
+    Maps,
+    read_map,
+    require_usable,
+    shared_ids,
+    short_ids,
+    to_json,
+    user_map,
+    workspace_map,
+)
+from segment_bridge.tenants import Tenants
 
 GROUP = "toolchain.dev.openshift.com"
 HINT = ": give a map as `maps` prints it"
@@ -94,14 +106,59 @@ class TestUserMap:
             ("123456789012345678901234567890", "123456789012345678901234567890"),
             ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
             ("1e5", "1e5"),
-            ("null", "null"),
+            ("nullable", "nullable"),
+            ("00", "00"),
+            ("O", "O"),
+            ("1 - n/a", "1 - n/a"),
             (" padded ", " padded "),
+            ("日本", "日本"),
             (123456789012345678901234567890, "123456789012345678901234567890"),
-            (0, "0"),
+            (10, "10"),
         ],
     )
     def test_an_id_is_text_and_stays_as_it_stands(self, given: object, kept: str) -> None:
         assert user_map([signup("ann", claim=given)]) == IdentityMap({"ann": kept})
+
+    @pytest.mark.parametrize(
+        "nobody",
+        [
+            *("null", "none", "nil", "undefined", "unknown", "anonymous", "n/a", "0"),
+            *("NULL", "None", "N/A", "Unknown", " null ", "\tnil", 0),
+            *("f:1\n", "f:\x001", "\x7f1234", "12345\x85", "\r12345"),
+        ],
+    )
+    def test_an_id_that_identifies_nobody_is_left_out_and_counted(self, nobody: object) -> None:
+        other = signup("bob", annotation="22222")
+        left_out = IdentityMap({"bob": "22222"}, skipped=1, unusable=1)
+        assert user_map([signup("ann", annotation=nobody), other]) == left_out
+        assert user_map([signup("ann", claim=nobody), other]) == left_out
+        assert user_map([signup("ann", annotation=nobody, claim=nobody), other]) == left_out
+        # Either is enough, if it identifies somebody.
+        assert user_map([signup("ann", annotation=nobody, claim="11111")]) == IdentityMap({"ann": "11111"})
+        assert user_map([signup("ann", annotation="11111", claim=nobody)]) == IdentityMap({"ann": "11111"})
+        # It wins over no signup of that name.
+        assert user_map([signup("ann", annotation=nobody), signup("ann", claim="11111", state=None)]) == IdentityMap(
+            {"ann": "11111"}, skipped=1, unusable=1
+        )
+
+    def test_why_it_is_empty(self) -> None:
+        assert user_map([]) == IdentityMap({}, empty="there are no UserSignups")
+        assert user_map([signup("ann"), signup("bob", claim="null")]) == IdentityMap(
+            {}, skipped=2, unusable=1, empty="all 2 UserSignups lack a name or a usable ID"
+        )
+
+    def test_ids_that_are_shared_or_short_are_counted(self) -> None:
+        users = {
+            "ann": "007",
+            "bob": "12345",
+            "carl": "12345",
+            "dora": "1",
+            "eve": "1",
+            "fred": "1",
+            "gil": "日本語の字",
+        }
+        assert (shared_ids(users), short_ids(users)) == (2, 4)
+        assert (shared_ids({}), short_ids({"gil": "日本語の字"})) == (0, 0)
 
     @pytest.mark.parametrize("reverse", [False, True])
     @pytest.mark.parametrize(
@@ -153,7 +210,9 @@ class TestUserMap:
 
     @given(name=st.text(), sso_id=st.text())
     def test_names_and_ids_stay_as_they_stand(self, name: str, sso_id: str) -> None:
-        expected = {name: sso_id} if name.strip() and sso_id.strip() else {}
+        nobody = {"null", "none", "nil", "undefined", "unknown", "anonymous", "n/a", "0", ""}
+        usable = sso_id.strip().lower() not in nobody and not any(unicodedata.category(one) == "Cc" for one in sso_id)
+        expected = {name: sso_id} if name.strip() and usable else {}
         assert user_map([signup(name, annotation=sso_id)]).entries == expected
 
 
@@ -175,6 +234,36 @@ class TestWorkspaceMap:
         # What lacks its space in a later cluster takes nothing away.
         second = [namespace("ann-tenant", None), namespace(None, "ann"), {}, {"metadata": {"labels": None}}]
         assert workspace_map([first, second]) == IdentityMap({"ann-tenant": "ann"}, skipped=6, collisions=0)
+
+    @pytest.mark.parametrize(
+        ("labels", "space"),
+        [
+            ({"a.example/space": "ann", "b.example/owner": "bob"}, "ann"),
+            ({"b.example/owner": "bob"}, "bob"),
+            ({"a.example/space": "", "b.example/owner": "bob"}, "bob"),
+            ({f"{GROUP}/space": "carl"}, None),
+        ],
+    )
+    def test_the_first_space_label_that_is_there_names_the_space(
+        self, labels: dict[str, str], space: str | None
+    ) -> None:
+        tenants = Tenants(space_labels=("a.example/space", "b.example/owner"))
+        made = workspace_map([[{"metadata": {"name": "one", "labels": labels}}]], tenants)
+        assert (dict(made.entries), made.skipped) == (({}, 1) if space is None else ({"one": space}, 0))
+
+    def test_why_it_is_empty(self) -> None:
+        told = f"there are no namespaces with the label {GROUP}/type=tenant (setting tenant_selectors)"
+        assert workspace_map([[], []]) == IdentityMap({}, empty=told)
+        tenants = Tenants(("konflux-ci.dev/type=tenant", "team"), ("a.example/space", "b"))
+        told = (
+            "there are no namespaces with one of the labels konflux-ci.dev/type=tenant, team (setting tenant_selectors)"
+        )
+        assert workspace_map([], tenants) == IdentityMap({}, empty=told)
+        told = (
+            "all 1 namespaces with one of the labels konflux-ci.dev/type=tenant, team lack the label "
+            "a.example/space and b (setting space_labels)"
+        )
+        assert workspace_map([[namespace("shop", "ann")]], tenants) == IdentityMap({}, skipped=1, empty=told)
 
 
 class TestResolve:
@@ -253,27 +342,21 @@ class TestResolve:
 
     def test_shows_no_names(self) -> None:
         assert repr(self.MAPS) == "Maps()"
-        assert repr(IdentityMap({"ann": "1"}, skipped=2)) == "IdentityMap(skipped=2, collisions=0)"
+        assert (
+            repr(IdentityMap({"ann": "1"}, skipped=2)) == "IdentityMap(skipped=2, collisions=0, unusable=0, empty='')"
+        )
 
 
 class TestRequireUsable:
     def test_takes_a_map_with_an_entry(self) -> None:
         require_usable(IdentityMap({"ann": "1"}, skipped=3, collisions=1), "users")
 
-    def test_nothing_was_found(self) -> None:
+    def test_refuses_one_without(self) -> None:
         with pytest.raises(ConfigurationError) as caught:
-            require_usable(IdentityMap({}), "users")
+            require_usable(user_map([]), "users")
         assert str(caught.value) == (
-            "the map of users is empty: the cluster has no object for it; "
-            "check that it is the right cluster, and its credentials may see them"
-        )
-
-    def test_nothing_was_complete(self) -> None:
-        with pytest.raises(ConfigurationError) as caught:
-            require_usable(IdentityMap({}, skipped=12), "workspaces")
-        assert str(caught.value) == (
-            "the map of workspaces is empty: each of the 12 objects lacks a name or an ID; "
-            "check that the cluster keeps them where the bridge reads them"
+            "the map of users is empty, as there are no UserSignups: "
+            "check that it is the right cluster, and that its credentials may see them"
         )
 
 

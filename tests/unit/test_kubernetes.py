@@ -19,6 +19,7 @@ from kubernetes.client import ApiClient, Configuration
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, RetryableError
 from segment_bridge.kubernetes import Cluster
 from segment_bridge.settings import KubernetesSettings
+from segment_bridge.tenants import Tenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,6 +120,10 @@ def namespace(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": {f"{GROUP}/space": name.removesuffix("-tenant")}}}
 
 
+def labelled(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": labels}}
+
+
 def caught_from(read: Callable[[], object], kind: type[BridgeError]) -> BridgeError:
     """Return the error, having made sure that nothing hangs on it that would be printed along."""
     with pytest.raises(BridgeError) as caught:
@@ -186,6 +191,23 @@ class TestLists:
             Request("/api/v1/namespaces", query, None),
             Request("/api/v1/namespaces", {**query, "continue": "1"}, None),
         ]
+
+    def test_several_selectors_are_asked_one_after_the_other_and_their_lists_merged(self) -> None:
+        both, other = "both-tenant", "team.example/space"
+        lists = {
+            f"{GROUP}/type=tenant": [namespace("ann-tenant"), namespace(both), {"metadata": {}}],
+            "konflux-ci.dev/type=tenant": [namespace(both), labelled("shop-tenant", {other: "ann", "more": "x"})],
+        }
+        with serving(lambda request: listed(lists[request.query["labelSelector"]])) as api:
+            tenants = Tenants(tuple(lists), (f"{GROUP}/space", other))
+            namespaces = list(cluster_at(api.url).tenant_namespaces(tenants))
+        assert namespaces == [
+            namespace("ann-tenant"),
+            namespace(both),
+            {"metadata": {}},
+            labelled("shop-tenant", {other: "ann"}),
+        ]
+        assert [request.query["labelSelector"] for request in api.requests] == list(lists)
 
     @pytest.mark.parametrize("items", [[], None])
     def test_an_empty_list(self, items: list[dict[str, Any]] | None) -> None:

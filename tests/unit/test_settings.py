@@ -6,6 +6,7 @@ import pytest
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.settings import Environment, KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.tenants import Tenants
 
 SECRET = "hidden-from-everyone"
 LOGIN = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD)"
@@ -207,6 +208,21 @@ class TestKubernetesSettings:
         with Environment({"HOST_CONTEXT": "host", "MEMBER_CONTEXTS": text, "KUBECONFIG": "/a:/b"}) as env:
             settings = KubernetesSettings.from_environment(env)
         assert settings == KubernetesSettings(host_context="host", member_contexts=("one", "two"), kubeconfig="/a:/b")
+
+    def test_tenants(self) -> None:
+        variables = {
+            "HOST_CONTEXT": "host",
+            "MEMBER_CONTEXTS": "one",
+            "TENANT_SELECTORS": "toolchain.dev.openshift.com/type=tenant, konflux-ci.dev/type=tenant",
+            "SPACE_LABELS": "a.example/space",
+        }
+        with Environment(variables) as env:
+            settings = KubernetesSettings.from_environment(env)
+        assert settings.tenants == Tenants(
+            ("toolchain.dev.openshift.com/type=tenant", "konflux-ci.dev/type=tenant"), ("a.example/space",)
+        )
+        with pytest.raises(ConfigurationError, match=r"^tenant_selectors: value 1 is not KEY=VALUE or KEY"):
+            Environment({"TENANT_SELECTORS": "a==b"}).tenants()
 
 
 @pytest.mark.parametrize(

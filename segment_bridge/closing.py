@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from segment_bridge import books, layout, redriven
+from segment_bridge import books, drift, layout, redriven
 from segment_bridge.events import from_body
 from segment_bridge.plan import Plan
 from segment_bridge.report import (
@@ -82,6 +82,7 @@ def close(run: Staging, key: str) -> Report:
             *alarming[Alarm.STAND_IN],
             *_truncated(seen),
             *_doubts(maps),
+            *_unfilled(run, counted),
             *_repeats(plan, every),
             *(told(one.pattern, one.reason, one.count) for one in tolerated),
             *(f"{name}: {crowded(one.full)}" for name, one in messages.items() if one.full),
@@ -158,6 +159,16 @@ def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:
 
 def _doubts(maps: dict[str, MapBooks]) -> tuple[str, ...]:
     return tuple(f"the map of {name}: {doubt}" for name, one in maps.items() for doubt in one.doubts())
+
+
+def _unfilled(run: Staging, counted: dict[str, JourneyBooks]) -> tuple[str, ...]:
+    return tuple(
+        f"{journey}: {name} is null in all {counted[journey].found} results, and used to be filled: "
+        "look where the platform keeps it now"
+        for journey, names in drift.unfilled(run).items()
+        if journey in counted
+        for name in names
+    )
 
 
 def _shortfalls(plan: Plan, every: JourneyBooks) -> tuple[str, ...]:

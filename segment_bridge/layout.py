@@ -10,6 +10,7 @@
     rejected/JOURNEY.ndjson        {"reason", "result"} a line; there once the whole answer is converted
     acknowledged/JOURNEY.ndjson    {"messageId"} a line: events that are not sent again, where the plan says so
     batches/JOURNEY/000001.json    finished request bodies
+    unfilled.json                  properties that are null for once in all results of a journey
     outcomes/JOURNEY/000001.json   what became of each
     pause.json                     until when nothing is to be sent, where Segment asked for a pause
     report.json                    the books
@@ -17,7 +18,7 @@
 
 Beside the runs lie the maps that were good last, ``last-good/users-HASH.json`` and ``last-good/workspaces-HASH.json``,
 where HASH stands for the clusters that a map is of; the mark of the :mod:`~segment_bridge.watermark`, ``covered.json``;
-and the :mod:`~segment_bridge.ledger`.
+what :mod:`~segment_bridge.drift` remembers, ``filled.json``; and the :mod:`~segment_bridge.ledger`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from segment_bridge.staging import Staging
 PLAN = "plan.json"
 #: What the source holds that no journey finds, as :class:`segment_bridge.source_check.Seen`.
 SOURCE = "source.json"
+#: Which properties are null for once, of each journey that has some.
+UNFILLED = "unfilled.json"
 REPORT = "report.json"
 REDRIVES = "redrives"
 #: What the searches of the source check are called among those of the journeys.

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from segment_bridge import batch, books, catalog, closing, layout, ledger, mapping, source_check, watermark
+from segment_bridge import batch, books, catalog, closing, drift, layout, ledger, mapping, source_check, watermark
 from segment_bridge.convert import convert
 from segment_bridge.errors import FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.events import TrackEvent, read_head
@@ -135,6 +135,7 @@ def convert_results(run: Staging, exclusions: Exclusions = NOBODY) -> list[str]:
                 with run.write(name) as file:
                     file.write(packed.body)
                 names.append(name)
+    drift.note(run, plan.journeys)
     return names
 
 

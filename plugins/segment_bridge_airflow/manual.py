@@ -44,7 +44,8 @@ credentials to list `usersignups.toolchain.dev.openshift.com`, and the cluster i
 """
 
 MAP_WORKSPACES = """
-Reads from the member clusters which namespace belongs to which workspace.
+Reads from the member clusters which namespace belongs to which workspace, by the labels that `tenant_selectors` and
+`space_labels` name.
 
 **Fails** as `map_users` does, for the connections that the Variable `segment_bridge` names as `member_connections`.
 All is searched then, and nothing is converted.
@@ -89,7 +90,7 @@ nothing.
 
 CONVERT = """
 Turns results into track events and packs them into batches. What cannot become an event is rejected, with its reason:
-that is no failure, and the report counts it.
+that is no failure, and the report counts it. So are results of whom `exclude_users` and `exclude_namespaces` name.
 
 **Fails** if there are no maps: look at `map_users` and `map_workspaces`.
 """

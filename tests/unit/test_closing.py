@@ -148,7 +148,7 @@ class TestAllRejected:
 
     def test_what_is_excluded_alarms_nobody(self, root: Staging) -> None:
         report = self.close(root, result("a", user="load-1"), result("b", user="load-2"), least_coverage=1.0)
-        assert (report.problems, report.warnings, report.coverage) == ((), (), 1.0)
+        assert (report.problems, report.alarms, report.coverage) == ((), (), 1.0)
         assert report.total.rejected == {"excluded": 2}
 
     def test_what_is_excluded_counts_for_nothing_beside_the_rest(self, root: Staging) -> None:
@@ -250,7 +250,7 @@ def test_odd_ids_are_warnings_without_names(root: Staging) -> None:
     )
     report = closing.close(run.folder, "one")
     assert (report.problems, report.alarms) == ((), ())
-    assert report.warnings == (
+    assert tuple(one for one in report.warnings if one.startswith("the map")) == (
         "the map of users: 2 UserSignups left out, whose ID identifies nobody, such as null or unknown",
         "the map of users: 1 users with an ID of fewer than 5 characters, which Amplitude removes",
     )

@@ -87,7 +87,8 @@ def test_it_alarms_nobody_and_stays_when_the_books_are_counted_again(root: Stagi
     warned(root, "one", results(*[True] * 10))
     run = stage(root, "two", results(*[False] * 10))
     report = closing.close(run.folder, "two")
-    assert (report.warnings[:1], report.alarms) == (told(10), ())
+    assert told(10)[0] in report.warnings
+    assert report.alarms == ()
 
 
 def test_a_property_that_a_journey_no_longer_has_is_not_missed(root: Staging) -> None:

@@ -74,6 +74,7 @@ def convert(
                     reasons[made.reason] += 1
                     if rejected:
                         rejected.write(made.line + b"\n")
+    passed_over.require_complete()
     for what, count in sorted(passed_over.counts.items()):
         click.echo(f"passed over {count}: {what}", err=True)
     for reason, count in sorted(reasons.items()):

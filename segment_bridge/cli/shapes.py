@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.events import UNREADABLE
+
+if TYPE_CHECKING:
+    from segment_bridge.splunk.messages import MessageCheck
 
 #: What ``convert`` reads.
 WANTED = '{"result": {...}} a line, as `segment-bridge search` prints it'
@@ -31,6 +34,7 @@ class PassedOver:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._check: MessageCheck | None = None
 
     def __call__(self, line: bytes) -> None:
         """Count a line.
@@ -47,7 +51,7 @@ class PassedOver:
                 f"standard input holds a whole document of results: give {WANTED} (jq -c '.results[] | {{result: .}}')"
             )
         if read.messages is not None:
-            _judge(read.messages)
+            self._judge(read.messages)
             self.counts["message"] += 1
         elif read.preview:
             self.counts["preview"] += 1
@@ -59,13 +63,18 @@ class PassedOver:
                 "(jq -c '{result: .}')"
             )
 
+    def require_complete(self) -> None:
+        """Raise :class:`IncompleteAnswer` if a lost peer, of which a message told, has not come back."""
+        if self._check:
+            self._check.require_recovery()
 
-def _judge(messages: list[Any]) -> None:
-    from segment_bridge.splunk.messages import Message, judge  # noqa: PLC0415 - start-up: seldom needed
+    def _judge(self, messages: list[Any]) -> None:
+        from segment_bridge.splunk.messages import Message, MessageCheck  # noqa: PLC0415 - start-up: seldom needed
 
-    try:
-        read = msgspec.convert(messages, list[Message])
-    except msgspec.ValidationError:
-        raise ConfigurationError(f"standard input holds messages of an unknown shape: give {WANTED}") from None
-    for message in read:
-        judge(message)
+        self._check = self._check or MessageCheck()
+        try:
+            read = msgspec.convert(messages, list[Message])
+        except msgspec.ValidationError:
+            raise ConfigurationError(f"standard input holds messages of an unknown shape: give {WANTED}") from None
+        for message in read:
+            self._check.take(message)

@@ -284,8 +284,8 @@ class TestConvert:
             pytest.param(
                 ndjson({"messages": [{"type": "FATAL", "text": "no ann here"}]}),
                 1,
-                "segment-bridge: incomplete answer (error_message): the search failed: see the search's job in "
-                "Splunk\n",
+                'segment-bridge: incomplete answer (error_message): FATAL, the search failed: "no ann here" '
+                "(see the search's job in Splunk)\n",
                 id="a message that the answer is incomplete",
             ),
             pytest.param(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 #: A text that looks like JSON or a number, or already begins with the mark.
-_LOOKS_OTHERWISE = r"""^(['\[{"]|\s*[-+.]?[0-9][0-9.,eExX+-]*\s*$)"""
+_LOOKS_OTHERWISE = r"""^([\t-\r ]*(['\[{"]|[-+]?[.]?[0-9][0-9.,eExX+-]*[\t-\r ]*$))"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Terms of the ``search`` command, as values that combine with ``&``, ``|`` and ``~``.
+"""Terms of the ``search`` command, as values that combine with ``&`` and ``|``.
 
 In ``search`` values are compared without regard to case, so a term may keep more than it says: where case
 matters, an exact ``where`` follows.
@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segment_bridge.spl import quoting
-
-#: For each operator, the terms that stand inside it without parentheses.
-_BARE_INSIDE = {" ": ("", " ", "NOT"), " OR ": ("", " OR "), "NOT": ("",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +31,11 @@ class Term:
     def __or__(self, other: Term) -> Term:
         return self._join(" OR ", other)
 
-    def __invert__(self) -> Term:
-        return Term(f"NOT {self._inside('NOT')}", "NOT")
-
     def _join(self, joint: str, other: Term) -> Term:
         return Term(joint.join(term._inside(joint) for term in (self, other)), joint)  # noqa: SLF001 - own class
 
     def _inside(self, joint: str) -> str:
-        bare = self.joined_by in _BARE_INSIDE[joint]
-        return self.text if bare else f"({self.text})"
+        return self.text if self.joined_by in ("", joint) else f"({self.text})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +48,9 @@ class SearchField:
         """Ask for this value, whatever the case of its letters."""
         return self._is(quoting.search_literal(value))
 
-    def one_of(self, *values: str) -> Term:
-        """Ask for one of these values."""
-        first, *rest = (self.equals(value) for value in values)
-        for term in rest:
-            first |= term
-        return first
-
     def matches(self, pattern: str) -> Term:
         """Ask for a value like the pattern, in which ``*`` stands for anything."""
         return self._is(quoting.search_pattern(pattern))
-
-    def present(self) -> Term:
-        """Ask for any value at all."""
-        return self.matches("*")
 
     def _is(self, quoted: str) -> Term:
         return Term(f"{quoting.search_field(self.name)}={quoted}")

@@ -9,14 +9,15 @@ import pytest
 from segment_bridge import spl
 from segment_bridge.catalog import JOURNEYS, Journey, find
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.settings import DEFAULT_INDEX, IdentityMode
+from segment_bridge.settings import IdentityMode, Source
 
 GOLDEN = Path(__file__).parent / "golden" / "spl_lookup"
+SOURCE = Source("your-index")
 NAMING_USERS = [journey for journey in JOURNEYS if journey.carries_user]
 
 
 def lookup_search(journey: Journey) -> str:
-    return journey.compile(DEFAULT_INDEX, IdentityMode.SPLUNK_LOOKUP)
+    return journey.compile(SOURCE, IdentityMode.SPLUNK_LOOKUP)
 
 
 @pytest.mark.parametrize("journey", NAMING_USERS, ids=lambda journey: journey.name)
@@ -31,7 +32,7 @@ def test_each_golden_file_is_that_of_a_journey() -> None:
 
 @pytest.mark.parametrize("journey", NAMING_USERS, ids=lambda journey: journey.name)
 def test_it_differs_from_the_default_in_who_resolves_the_user(journey: Journey) -> None:
-    before = journey.compile(DEFAULT_INDEX).splitlines()
+    before = journey.compile(SOURCE).splitlines()
     after = lookup_search(journey).splitlines()
     assert after[:-4] == before[:-3]
     assert after[-4] == before[-3] + ', identity="splunk_lookup"'
@@ -44,19 +45,19 @@ def test_it_differs_from_the_default_in_who_resolves_the_user(journey: Journey) 
     "journey", [one for one in JOURNEYS if one not in NAMING_USERS], ids=lambda journey: journey.name
 )
 def test_a_journey_without_users_is_the_same_in_both_modes(journey: Journey) -> None:
-    assert lookup_search(journey) == journey.compile(DEFAULT_INDEX)
+    assert lookup_search(journey) == journey.compile(SOURCE)
 
 
 def test_the_default_is_to_leave_users_to_the_bridge() -> None:
     for journey in JOURNEYS:
-        assert journey.compile("main") == journey.compile("main", IdentityMode.BRIDGE)
-        assert "lookup" not in journey.compile("main")
+        assert journey.compile(SOURCE) == journey.compile(SOURCE, IdentityMode.BRIDGE)
+        assert "lookup" not in journey.compile(SOURCE)
 
 
 def test_the_lookup_can_have_another_name() -> None:
     (journey,) = find(["application-events"])
     assert "\n| lookup local=true team_users username " in journey.compile(
-        "main", IdentityMode.SPLUNK_LOOKUP, lookup="team_users"
+        SOURCE, IdentityMode.SPLUNK_LOOKUP, lookup="team_users"
     )
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from segment_bridge.catalog import JOURNEYS
-from segment_bridge.settings import IdentityMode
+from segment_bridge.settings import IdentityMode, Source
 
 FOLDER = Path(__file__).parent
-INDEX = "federated:rh_rhtap_stage_audit"
+SOURCE = Source("your-index")
 
 
 def texts() -> dict[str, str]:
     """Compile every search; the keys are the paths of the files. With a lookup, those that it changes are enough."""
-    made = {f"spl/{journey.name}.spl": journey.compile(INDEX) for journey in JOURNEYS}
+    made = {f"spl/{journey.name}.spl": journey.compile(SOURCE) for journey in JOURNEYS}
     for journey in JOURNEYS:
         if journey.carries_user:
-            made[f"spl_lookup/{journey.name}.spl"] = journey.compile(INDEX, IdentityMode.SPLUNK_LOOKUP)
+            made[f"spl_lookup/{journey.name}.spl"] = journey.compile(SOURCE, IdentityMode.SPLUNK_LOOKUP)
     return {name: text + "\n" for name, text in made.items()}
 
 

@@ -48,10 +48,10 @@ class Journey:
         names = [one.name for one in (*COMMON, *self.properties)]
         if len(set(names)) != len(names):
             raise ConfigurationError(f"journey {self.name} gives a property twice: {', '.join(names)}")
-        conditions = (clause.condition() for clause in self.clauses)
+        read_by_clauses = (read for clause in self.clauses for read in (clause.condition(), clause.once_per))
         for what, expression in (
             *((f"property {one.name}", one.source) for one in self.properties),
-            *(("a clause", condition) for condition in conditions if condition),
+            *(("a clause", read) for read in read_by_clauses if read),
             ("the verb", self.verb),
         ):
             self._require(what, expression.fields)

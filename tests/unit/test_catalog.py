@@ -243,6 +243,7 @@ class TestJourney:
             ("property odd", {"properties": (p.NAME, p.Property("odd", LISTS))}),
             ("property odd", {"properties": (p.Property("odd", spl.named("made", LISTS), is_chosen=False),)}),
             ("a clause", {"clauses": (Reading(LISTS),)}),
+            ("a clause", {"clauses": (Reading(spl.text("x"), spl.named("once", LISTS)),)}),
             ("the verb", {"verb": LISTS}),
         ],
     )

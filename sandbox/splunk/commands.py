@@ -101,8 +101,6 @@ def _stage(  # noqa: C901, PLR0911, PLR0912 - one case a command
             return lambda rows: _count(rows, by)
         case syntax.Lookup():
             return _lookup(command, lookups)
-        case syntax.Mvexpand(name):
-            return _mvexpand(name)
 
 
 def _counted(rows: Iterable[Row], cost: Counter[str], what: str) -> Iterator[Row]:
@@ -231,22 +229,6 @@ def _lookup(command: syntax.Lookup, lookups: Mapping[str, Table]) -> Stage:
             for column, name in command.output:
                 row.set(name, single(found.get(column, [])))
             yield row
-
-    return stage
-
-
-def _mvexpand(name: str) -> Stage:
-    """Give each value a row of its own; what becomes of a row without a value is not proven, so it is refused."""
-
-    def stage(rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            values = several(row.get(name))
-            if not values:
-                raise SplError("Error in 'mvexpand' command: a row without the field is not implemented.")
-            for value in values:
-                copy = row.copy()
-                copy.set(name, value)
-                yield copy
 
     return stage
 

@@ -165,10 +165,6 @@ def _json_array_to_mv(readings: Readings, value: Value) -> Value:
     return single([one for one in texts if one or readings.keep_empty_texts])
 
 
-def _spath(value: Value, path: Value) -> Value:
-    return single(json_path.compiled(text(path)).find(text(value)))
-
-
 def _nullif(value: Value, other: Value) -> Value:
     return None if value == other else value
 
@@ -206,7 +202,6 @@ FUNCTIONS = {
     "mvindex": Function(_mvindex, 2, 3),
     "replace": Function(_replace, 3, 3, check=patterns.regex),
     "nullif": Function(_nullif, 2, 2, takes_null=True),
-    "spath": Function(_spath, 2, 2, check=json_path.compiled),
     "split": Function(_split, 2, 2),
     "substr": Function(_substr, 2, 3),
     "tonumber": Function(_tonumber, 1, 2),

@@ -217,10 +217,6 @@ class _Builder(Transformer[Token, Any]):
     def stats(self, by: tuple[str, ...] | None) -> syntax.StatsCount:
         return syntax.StatsCount(tuple(map(_literal, by or ())))
 
-    @v_args(inline=True)
-    def mvexpand(self, name: str) -> syntax.Mvexpand:
-        return syntax.Mvexpand(_literal(name))
-
     def columns(self, pairs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         return tuple(pairs)
 

@@ -76,10 +76,6 @@ class Row:
         """Set a field; null removes it."""
         self._values[name] = value
 
-    def copy(self) -> Row:
-        """Return a row with the same values."""
-        return Row(dict(self._values), self._record, self._readings)
-
     def lowered(self) -> str:
         """Return the text of the record in small letters."""
         if self._lowered is None:

@@ -224,13 +224,6 @@ class Lookup:
     output: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Mvexpand:
-    """``mvexpand``."""
-
-    name: str
-
-
 Command: TypeAlias = (
-    Search | Makeresults | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup | Mvexpand
+    Search | Makeresults | Where | Eval | Spath | Fields | Dedup | Sort | Head | Rename | StatsCount | Lookup
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.splunk import AuditLog, SplError
+from sandbox.splunk import DOCUMENTED, AuditLog, SplError
 from sandbox.splunk.commands import compile_search
 from sandbox.splunk.records import Record
 
@@ -75,6 +75,22 @@ def test_spath_names_its_output_after_the_path_and_leaves_what_it_does_not_find(
     assert results("id=c | spath input=_raw path=nothing output=old | fields old | fields - _*") == [{"old": "kept"}]
 
 
+def test_spath_without_a_path_extracts_every_field_as_far_as_the_cutoff_lets_it_see() -> None:
+    extracted = {"pac.state": "enabled", "pac.merge-url": "u1", "pac.list{}": "1", "pac.list{}.k": "v", "pac.n": "1.50"}
+    status = 'id=a | eval more="kept" | spath input=status | fields more pac.* | fields - _*'
+    assert results(status) == [{"more": "kept", "pac.none": "null", **extracted}]
+    assert results("id=b | spath input=status | fields status pac.* | fields - _*") == [{"status": "enabled"}]
+    assert results("id=c | spath input=status | fields id pac.* | fields - _*") == [{"id": "c"}]
+    from_raw = 'search "a" u1 9 | eval s=json_extract(_raw, "status") | spath input=s | fields pac.* | fields - _*'
+    search = compile_search(from_raw, readings=DOCUMENTED.having("extraction_cutoff=30"))
+    assert list(search.run(LOG)) == [{"pac.state": "enabled"}]
+
+
+def test_makeresults_makes_a_row_of_its_own() -> None:
+    search = compile_search('| makeresults | eval a="x" | fields a | fields - _*')
+    assert (search.index, list(search.run(LOG)), list(search.run(AuditLog(())))) == ("", [{"a": "x"}], [{"a": "x"}])
+
+
 def test_fields_keeps_the_internal_ones_unless_they_are_dropped() -> None:
     (record,) = (record for record in LOG.records if b'"a"' in record.line)
     assert results("id=a | fields id, n") == [
@@ -111,7 +127,6 @@ def test_table_drops_the_internal_fields() -> None:
         ("| dedup url keepempty = false", ["e", "c"]),
         ("| dedup 1 url keepempty=1 sortby +n -_time", ["a", "b", "d"]),
         ('| eval mine=case(url="u1", _time) | dedup url keepempty=t sortby +mine -_time', ["a", "e", "d"]),
-        ('| eval tag=mvappend("x", id) | mvexpand tag | where tag!="x"', ["e", "d", "c", "b", "a"]),
         ("| dedup tags{}", ["e"]),
         ("| sort id", ["a", "b", "c", "d", "e"]),
         ("| sort n, -id", ["a", "c", "b", "d", "e"]),
@@ -125,29 +140,6 @@ def test_table_drops_the_internal_fields() -> None:
 )
 def test_rows(commands: str, found: list[str]) -> None:
     assert ids(commands) == found
-
-
-def test_mvexpand_makes_a_row_for_each_value_and_each_row_goes_its_own_way() -> None:
-    expanded = """id=e OR id=a | eval t=if(id="e", 'tags{}', "one") | mvexpand t | eval u=if(t="x", "set", u)"""
-    assert results(f"{expanded} | fields id t u tags{{}} | fields - _*") == [
-        {"id": "e", "t": "x", "u": "set", "tags{}": ["x", "y"]},
-        {"id": "e", "t": "y", "tags{}": ["x", "y"]},
-        {"id": "a", "t": "one"},
-    ]
-
-
-def test_mvexpand_reads_on_in_the_record() -> None:
-    assert results('id=d | eval t=split("1,2", ",") | mvexpand t | fields t m.p.q | fields - _*') == [
-        {"t": "1", "m.p.q": "dotted"},
-        {"t": "2", "m.p.q": "dotted"},
-    ]
-
-
-def test_mvexpand_of_a_missing_field_is_refused_when_it_comes_to_it() -> None:
-    search = compile_search("search id=e OR id=d | mvexpand tags{}")
-    assert search.run(LOG)
-    with pytest.raises(SplError, match=r"^Error in 'mvexpand' command: a row without the field is not implemented\.$"):
-        list(search.run(LOG))
 
 
 def test_rename() -> None:
@@ -171,8 +163,7 @@ def test_stats_count() -> None:
         "| eval x==1",
         "| eval x=1 y=2",
         '| eval ""=1',
-        "| spath",
-        "| spath input=status",
+        "| spath output=x",
         "| spath input=status path=a path=b",
         "| spath input=status path=a b",
         "| spath input=status path=a{1}",
@@ -197,10 +188,9 @@ def test_stats_count() -> None:
         "| head (n=1)",
         "| rename id",
         "| rename i* AS j*",
-        "| mvexpand",
-        "| mvexpand t*",
-        "| mvexpand tags{} limit=1",
-        "| mvexpand tags{} url",
+        "| mvexpand tags{}",
+        "| makeresults",
+        "| makeresults count=2",
         "| stats count AS n",
         "| stats count(id)",
         "| stats sum(n)",

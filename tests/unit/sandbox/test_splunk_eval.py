@@ -165,10 +165,6 @@ def kept(condition: str) -> bool:
         ("nullif(verb, nil)", "create"),
         ("nullif(nil, verb)", None),
         ('json_extract(verb, "a")', None),
-        ('spath(json, "a.b{}.c")', ["1", "x"]),
-        ('spath(json, "nil")', None),
-        ('spath(verb, "a")', None),
-        ('spath(missing, "a")', None),
     ],
 )
 def test_eval(expression: str, value: Value) -> None:
@@ -276,7 +272,6 @@ def test_where(condition: str, holds: bool) -> None:
         "mvmap(upper(verb), verb)",
         'json_extract(json, "a..b")',
         'json_extract(json, "a", "b")',
-        'spath(json, "a{0}.b")',
         "spath(json)",
         'mvfind(verb, "(")',
         'replace(verb, "(?<name>x)", "y")',

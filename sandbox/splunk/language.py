@@ -100,11 +100,16 @@ class _Builder(Transformer[Token, Any]):
         return _comparison(field, "=", values)
 
     @v_args(inline=True)
-    def phrase(self, text: str) -> syntax.Phrase:
+    def word(self, token: Token) -> syntax.Phrase:
+        if token in _NO_PHRASES:
+            raise SplError(f"'{token}' stands where a search term must stand, or is not implemented.")
+        return syntax.Phrase(str(token))
+
+    @v_args(inline=True)
+    def phrase(self, token: Token) -> syntax.Phrase:
+        text: str = self.pattern(token)
         if not text.strip():
             raise SplError("A search term is empty.")
-        if text in _NO_PHRASES:
-            raise SplError(f"'{text}' stands where a search term must stand, or is not implemented.")
         return syntax.Phrase(text)
 
     @v_args(inline=True)

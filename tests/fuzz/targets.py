@@ -18,6 +18,7 @@ from segment_bridge.convert import MAX_MESSAGE_ID, convert
 from segment_bridge.errors import ConfigurationError, IncompleteAnswer
 from segment_bridge.events import MAX_EVENT, Rejection, TrackEvent, from_body, to_body
 from segment_bridge.identity import Maps
+from segment_bridge.settings import Source
 from segment_bridge.spl import quoting
 from segment_bridge.splunk import signs
 from segment_bridge.splunk.stream import read_results
@@ -126,6 +127,7 @@ def _searches(text: str, index: syntax.Comparison) -> Iterator[tuple[Callable[[]
     yield both(lambda: spl.SearchField("a").equals(text)), searched("a", text)
     yield both(lambda: spl.SearchField("a").matches(text)), searched("a", text)
     yield both(lambda: spl.SearchField(text).equals("b")), searched(text, "b")
+    yield both(lambda: spl.phrase(text)), (syntax.Search(syntax.Logic("AND", (index, syntax.Phrase(text)))),)
     yield (
         lambda: str(spl.Pipeline(_INDEX).where(spl.field(text).equals(text))),
         (syntax.Search(index), syntax.Where(syntax.Binary(syntax.Field(text), "==", syntax.Text(text)))),
@@ -172,7 +174,7 @@ SEEDS: dict[str, list[bytes]] = {
         b'\x02{"userAgent":"kubectl"}',
     ],
     "quoting": [b'a"b\\', b"objectRef.name", b"it's", b"a*b?", b'" | delete', "joé".encode()],
-    "grammar": [search.compile("main").encode() for search in JOURNEYS]
+    "grammar": [search.compile(Source("main")).encode() for search in JOURNEYS]
     + [
         b"stats count by a, b",
         b"sort 3 -a +b",
@@ -180,7 +182,8 @@ SEEDS: dict[str, list[bytes]] = {
         b"spath a.b{}",
         b"table a*",
         b"dedup 2 a keepempty=t sortby -b",
-        b"mvexpand a",
+        b'search "a-b" OR c',
+        b"spath input=a",
     ],
 }
 _DEEP = [b'{"a":' * depth + b"1" + b"}" * depth for depth in (99, 100, 101, 900, 995, 1_100)]
@@ -217,7 +220,7 @@ WORDS: dict[str, list[str]] = {
             " IN (",
             "if(",
             "case(",
-            "mvfind(",
+            "mvmap(",
             "mvindex(",
             "replace(",
             "json_object(",
@@ -225,6 +228,7 @@ WORDS: dict[str, list[str]] = {
             "((((",
             "--",
         ),
+        *("json_extract(", "json_extract_exact(", "json_array_to_mv("),
         *("match(", "like(", "len(", "substr(", "split(", "isnull(", "tonumber(", "999999999", "1e999", '"*"', "'a'"),
     ],
 }

@@ -17,6 +17,7 @@ from segment_bridge.runs import find
 from segment_bridge.segment import Segment
 from segment_bridge.segment.transport import _status_error
 from segment_bridge.settings import SegmentSettings
+from segment_bridge.source_check import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,6 +113,7 @@ def stage(
     with folder.write(layout.results(JOURNEY)) as file:
         for number, one in enumerate(results):
             file.write(msgspec.json.encode({"preview": False, "offset": number, "result": one}) + b"\n")
+    folder.write_json(layout.SOURCE, Seen())
     batches = line.convert_results(folder, exclusions)
     if segment:
         deliver(folder, batches, segment)

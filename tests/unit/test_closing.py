@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ def test_a_step_that_has_left_nothing_is_a_problem_even_where_nothing_was_found(
     root: Staging, damage: str, told: str
 ) -> None:
     run = stage(root, "one", [], closed=False)
-    run.folder.write_json(layout.SILENCE, document=False)
+    run.folder.write_json(layout.SOURCE, Seen(silent=False))
     run.folder.remove(damage)
     report = closing.close(run.folder, "one")
     assert report.problems == (told,)
@@ -188,16 +187,65 @@ def test_fields_extracted_twice_are_a_problem_until_they_are_searched_again(root
     assert not closing.covers(report)
 
 
-@pytest.mark.parametrize(("silent", "told"), [(True, 1), (False, 0)])
-def test_a_silent_source_is_a_problem(root: Staging, silent: bool, told: int) -> None:
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (
+            Seen(silent=True),
+            "the source is silent: the window holds no audit record at all; check the index, and what feeds it",
+        ),
+        (
+            Seen(silent=True, other_records=True),
+            (
+                "the window holds records, but none with log_type=audit: "
+                "check the index, and what the collector adds to audit records"
+            ),
+        ),
+    ],
+)
+def test_a_silent_source_is_a_problem(root: Staging, seen: Seen, told: str) -> None:
     run = stage(root, "one", [])
-    run.folder.write_json(layout.SILENCE, silent)
+    run.folder.write_json(layout.SOURCE, seen)
     report = closing.close(run.folder, "one")
-    assert (len(report.problems), len(report.alarms)) == (told, told)
-    assert closing.covers(report) is not silent
-    assert report.alarm_kinds == (Alarm.SILENT,) * told
-    with pytest.raises(SilentSourceError) if silent else contextlib.nullcontext():
+    assert (report.problems, report.alarms, report.alarm_kinds) == ((told,), (told,), (Alarm.SILENT,))
+    assert not closing.covers(report)
+    with pytest.raises(SilentSourceError) as caught:
         report.require_success()
+    assert str(caught.value) == f"the run is not complete: {told}"
+
+
+def test_a_source_that_speaks_is_no_problem_where_nothing_was_found(root: Staging) -> None:
+    run = stage(root, "one", [])
+    run.folder.write_json(layout.SOURCE, Seen(silent=False))
+    report = closing.close(run.folder, "one")
+    assert (report.problems, report.warnings, report.alarms, report.alarm_kinds) == ((), (), (), ())
+    assert closing.covers(report)
+    report.require_success()
+
+
+def test_records_that_the_api_server_has_cut_are_counted_and_warned_of(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    replan(run.folder)
+    run.folder.write_json(layout.SOURCE, Seen(truncated={"components": 2, "pipelineruns": 12}))
+    report = closing.close(run.folder, "one")
+    told = (
+        "the API server cut records that were too large, which journeys may have missed: 2 of components, "
+        "12 of pipelineruns; raise its --audit-log-truncate-max-event-size, or that of the webhook"
+    )
+    assert report.truncated == {"components": 2, "pipelineruns": 12}
+    assert (report.problems, report.warnings, report.alarms) == ((), (told,), ())
+    assert report.summary() == (
+        f"1 found = 1 sent + 0 rejected + 0 undelivered + 0 withheld + 0 acknowledged; 1 batches\nwarning: {told}"
+    )
+
+
+def test_a_source_that_was_not_checked_is_told(root: Staging) -> None:
+    run = stage(root, "one", [result("a")], segment=always(200))
+    replan(run.folder)
+    run.folder.remove(layout.SOURCE)
+    report = closing.close(run.folder, "one")
+    told = "nothing says how many records the API server has cut: the source was not checked"
+    assert (report.truncated, report.problems, report.warnings, report.alarms) == ({}, (), (told,), ())
 
 
 def test_few_known_users_are_a_warning_that_somebody_is_told(root: Staging) -> None:
@@ -227,7 +275,6 @@ def test_what_became_of_splunks_messages_is_told(root: Staging) -> None:
     known = ToleratedBooks(pattern="Timed out waiting*", reason="a test", count=2)
     run = stage(root, "one", [result("a")], segment=always(200)).folder
     replan(run, journeys=(JOURNEY, "release-done"))
-    run.write_json(layout.SOURCE, Seen())
     run.write_json(layout.messages(JOURNEY), MessageBooks(passed=3, tolerated=(known,), full=("ERROR", "WARN")))
     run.write_json(layout.messages(layout.SOURCE_CHECK), MessageBooks(tolerated=(known,)))
     stopped = MessageBooks(stopped_by="WARN, results may be missing")

@@ -12,9 +12,10 @@ from starlette.responses import PlainTextResponse
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from segment_bridge import books, catalog, layout, line
-from segment_bridge.errors import FatalError, IncompleteAnswer, RetryableError
+from segment_bridge.errors import ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.report import MessageBooks, ToleratedBooks
 from segment_bridge.settings import Source, SplunkSettings
+from segment_bridge.source_check import Seen
 from segment_bridge.splunk import Splunk
 from segment_bridge.staging import Staging
 from segment_bridge.tolerance import Tolerated
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOISE = {"auditID": "noise", "verb": "get", "requestReceivedTimestamp": "2026-01-05T10:00:00.000000Z"}
+AUDIT = Source("audit")
+#: A record that the API server has cut.
+CUT = {
+    "auditID": "cut",
+    "verb": "create",
+    "objectRef": {"apiGroup": "appstudio.redhat.com", "resource": "applications"},
+    "responseStatus": {"code": 201},
+    "annotations": {"audit.k8s.io/truncated": "true"},
+    "requestReceivedTimestamp": "2026-01-05T10:00:00.000000Z",
+}
 
 
 @pytest.fixture
@@ -32,8 +42,8 @@ def root(tmp_path: Path) -> Staging:
     return Staging.at(str(tmp_path / "staging"))
 
 
-class TestSilence:
-    """A source that had nothing, and then has something again."""
+class TestSource:
+    """What is staged of a source that had nothing and then has something again, or whose records were cut."""
 
     @pytest.fixture
     def dead(self) -> Iterator[Splunk]:
@@ -43,29 +53,39 @@ class TestSilence:
     @pytest.fixture
     def alive(self, tmp_path: Path) -> Iterator[Splunk]:
         log = tmp_path / "audit.log"
-        log.write_text(json.dumps(NOISE))
+        log.write_text(json.dumps(CUT))
         with serving(create_app(AuditLog.from_files([log]))) as url, connected(url) as splunk:
             yield splunk
 
-    def silence(self, run: Staging, splunk: Splunk) -> bool | None:
-        line.doubt_silence(run, index="audit", splunk=splunk)
-        return run.read_json(layout.SILENCE, bool) if run.exists(layout.SILENCE) else None
+    def check(self, run: Staging, splunk: Splunk) -> Seen:
+        line.check_source(run, source=AUDIT, splunk=splunk)
+        return run.read_json(layout.SOURCE, Seen)
 
     def test_answers_of_a_silent_source_stay_doubtful_until_it_is_searched_again(
         self, root: Staging, dead: Splunk, alive: Splunk
     ) -> None:
         run = stage(root, "one", []).folder
         (search,) = catalog.find((JOURNEY,))
-        assert self.silence(run, dead) is True
-        assert self.silence(run, alive) is True
-        line.search(run, search, index="audit", splunk=alive)
-        assert not run.exists(layout.SILENCE)
-        assert self.silence(run, alive) is False
-        assert self.silence(run, dead) is True
+        assert self.check(run, dead) == Seen(silent=True)
+        assert self.check(run, alive) == Seen(silent=True)
+        line.search(run, search, source=AUDIT, splunk=alive)
+        assert not run.exists(layout.SOURCE)
+        assert self.check(run, alive) == Seen(silent=False, truncated={"applications": 1})
+        assert self.check(run, dead) == Seen(silent=True)
 
-    def test_where_something_was_found_nothing_is_doubted(self, root: Staging, dead: Splunk) -> None:
+    def test_where_something_was_found_or_a_search_failed_nobody_asks_for_silence(
+        self, root: Staging, dead: Splunk
+    ) -> None:
         run = stage(root, "one", [result("a")]).folder
-        assert self.silence(run, dead) is None
+        assert self.check(run, dead) == Seen()
+        run.remove(layout.results(JOURNEY))
+        assert self.check(run, dead) == Seen()
+
+    def test_what_was_cut_is_that_of_the_journeys_of_the_run(self, root: Staging, alive: Splunk) -> None:
+        run = stage(root, "one", []).folder
+        plan = line.plan_of(run)
+        run.write_json(layout.PLAN, msgspec.structs.replace(plan, journeys=("release-done",)))
+        assert self.check(run, alive) == Seen()
 
 
 class TestMessages:
@@ -81,8 +101,8 @@ class TestMessages:
         (search,) = catalog.find((JOURNEY,))
         with serving(answer) as url:
             settings = SplunkSettings(url=url, token="a-token", tolerated_messages=(self.KNOWN,))
-            line.search(run, search, source=Source("audit"), splunk=Splunk(settings))
-            line.check_source(run, source=Source("audit"), splunk=Splunk(settings))
+            line.search(run, search, source=AUDIT, splunk=Splunk(settings))
+            line.check_source(run, source=AUDIT, splunk=Splunk(settings))
         return books.messages(run, JOURNEY)
 
     def test_what_passes_is_counted_and_what_stops_is_named_until_the_next_search(self, root: Staging) -> None:
@@ -125,3 +145,26 @@ def test_what_would_be_answered_the_same_is_not_tried_again(
     with pytest.raises(error) as caught:
         line.deliver_all(run, [layout.batch(JOURNEY, 1)], always(status).segment())
     assert str(caught.value) == f"1 events are undelivered, and kept in staging ({told})"
+
+
+class TestLogin:
+    """One login before several searches."""
+
+    def test_right_credentials_pass(self) -> None:
+        with serving(create_app(AuditLog(()))) as url, connected(url) as splunk:
+            line.require_login(splunk)
+
+    def test_wrong_ones_stop_the_run(self) -> None:
+        with serving(create_app(AuditLog(()))) as url:
+            wrong = Splunk(SplunkSettings(url=url, username="admin", password="wrong"))
+            with pytest.raises(ConfigurationError) as caught:
+                line.require_login(wrong)
+        assert str(caught.value) == (
+            "Splunk answered 401 Unauthorized: check SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD"
+        )
+
+    def test_a_splunk_that_does_not_answer_is_left_to_the_searches(self, caplog: pytest.LogCaptureFixture) -> None:
+        with serving(PlainTextResponse("", 503, headers={"Connection": "close"})) as url:
+            line.require_login(Splunk(SplunkSettings(url=url, token="changeme")))
+        told = "Splunk answered 503 Service Unavailable: try again later"
+        assert caplog.messages == [f"the login to Splunk could not be tried: {told}"]

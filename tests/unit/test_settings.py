@@ -5,12 +5,12 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.settings import Environment, KubernetesSettings, SegmentSettings, SplunkSettings
+from segment_bridge.settings import Environment, KubernetesSettings, SegmentSettings, Source, SplunkSettings
 from segment_bridge.tenants import Tenants
 
 SECRET = "hidden-from-everyone"
 LOGIN = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD)"
-SPLUNK = {"SPLUNK_API_URL": "https://splunk.example.com:8089", "SPLUNK_TOKEN": SECRET}
+SPLUNK = {"SPLUNK_API_URL": "https://splunk.example.com:8089", "SPLUNK_INDEX": "audit", "SPLUNK_TOKEN": SECRET}
 
 
 def splunk(**variables: str) -> SplunkSettings:
@@ -35,7 +35,7 @@ def missing(variables: dict[str, str]) -> str:
 class TestEnvironment:
     def test_all_that_is_missing_is_named_at_once(self) -> None:
         assert missing({}) == (
-            f"missing settings: {LOGIN}, SPLUNK_API_URL, SEGMENT_WRITE_KEY, HOST_CONTEXT, MEMBER_CONTEXTS"
+            f"missing settings: {LOGIN}, SPLUNK_API_URL, SPLUNK_INDEX, SEGMENT_WRITE_KEY, HOST_CONTEXT, MEMBER_CONTEXTS"
         )
 
     def test_empty_is_missing(self) -> None:
@@ -90,7 +90,9 @@ class TestSplunkSettings:
             url="https://splunk.example.com:8089",
             app="search",
             owner="nobody",
-            index="federated:rh_rhtap_stage_audit",
+            index="audit",
+            sourcetype="",
+            search_fields=(),
             username="",
             password="",
             token=SECRET,
@@ -98,6 +100,7 @@ class TestSplunkSettings:
             ca_file="",
             verify=True,
             timeout=300.0,
+            tolerated_messages=(),
         )
 
     def test_every_variable(self) -> None:
@@ -106,6 +109,8 @@ class TestSplunkSettings:
             SPLUNK_APP_NAME="audit",
             SPLUNK_OWNER="bridge",
             SPLUNK_INDEX="main",
+            SPLUNK_SOURCETYPE="kube:audit",
+            SPLUNK_SEARCH_FIELDS="host=api-*, source = /var/log/a=b ,",
             SPLUNK_USERNAME="ann",
             SPLUNK_PASSWORD="pass",
             SPLUNK_TOKEN="token",
@@ -116,6 +121,8 @@ class TestSplunkSettings:
             app="audit",
             owner="bridge",
             index="main",
+            sourcetype="kube:audit",
+            search_fields=(("host", "api-*"), ("source", "/var/log/a=b")),
             username="ann",
             password="pass",
             token="token",
@@ -136,7 +143,7 @@ class TestSplunkSettings:
         ],
     )
     def test_one_way_to_log_in(self, variables: dict[str, str], complaint: str | None) -> None:
-        given = {"SPLUNK_API_URL": "https://splunk"} | variables
+        given = {"SPLUNK_API_URL": "https://splunk", "SPLUNK_INDEX": "audit"} | variables
         if complaint is None:
             assert splunk(**given).url == "https://splunk"
             return
@@ -144,10 +151,26 @@ class TestSplunkSettings:
             splunk(**given)
         assert str(caught.value) == f"missing settings: {complaint}"
 
+    @pytest.mark.parametrize("text", ["host", "host=", "=api", "host=a,source", "host=a, =b", " = "])
+    def test_what_is_no_list_of_fields(self, text: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            splunk(**SPLUNK, SPLUNK_SEARCH_FIELDS=text)
+        assert str(caught.value) == ("SPLUNK_SEARCH_FIELDS is no list of fields: write it as host=api-*,source=audit")
+
+    def test_the_source_of_the_records(self) -> None:
+        settings = SplunkSettings(url="u", index="audit", sourcetype="kube:audit", search_fields=(("host", "api-*"),))
+        assert settings.source == Source("audit", "kube:audit", (("host", "api-*"),))
+        assert SplunkSettings(url="u", index="audit").source == Source("audit")
+
+    def test_there_is_no_default_index(self) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            _ = SplunkSettings(url="u").source
+        assert str(caught.value) == "Splunk's index is not set: set SPLUNK_INDEX to that of the audit records"
+
     def test_shows_no_secrets(self) -> None:
         settings = SplunkSettings(url="u", username="ann", password=SECRET, token=SECRET, session_key=SECRET)
         assert repr(settings) == (
-            "SplunkSettings(url='u', app='search', owner='nobody', index='federated:rh_rhtap_stage_audit', "
+            "SplunkSettings(url='u', app='search', owner='nobody', index='', sourcetype='', search_fields=(), "
             "username='ann', ca_file='', verify=True, timeout=300.0, tolerated_messages=())"
         )
         assert str(settings) == repr(settings)

@@ -191,6 +191,7 @@ def test_the_search_arrives_as_it_stands() -> None:
         "latest_time": "1769860800.250001",
         "output_mode": "json",
         "preview": "false",
+        "allow_partial_results": "false",
     }
     assert request.headers == {
         "accept": "*/*",

@@ -95,6 +95,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> AuditLog:
         ("NOT create NOT update", ["none", "stars"]),
         ("*", ["create", "update", "none", "stars"]),
         ('"2024-05"', ["create", "update", "none", "stars"]),
+        ('"OR"', []),
         # as a later command
         ("verb=* | search code=404", ["update"]),
     ],
@@ -121,6 +122,10 @@ def test_the_index_is_the_one_asked_for(terms: str, index: str) -> None:
         "search ",
         "search verb=create OR",
         'search ""',
+        "search OR",
+        "search verb=create AND OR code=404",
+        "search NOT",
+        "search CASE(create)",
         'search "a*b"',
         "search verb=",
         "search =create",

@@ -191,7 +191,8 @@ def _reachable(settings: SplunkSettings) -> str:
             raise
     else:
         answer["body"].close()
-    return f"{transport.host}, port {transport.port}, answers"
+    proxy = f", through the proxy {transport.route.proxy}" if transport.route.proxy else ""
+    return f"{transport.host}, port {transport.port}, answers{proxy}"
 
 
 def _login(settings: SplunkSettings) -> str:

@@ -66,8 +66,8 @@ def search_fields(text: str, setting: str) -> tuple[tuple[str, str], ...]:
 class Environment:
     """Reads settings out of environment variables and names all that are missing at once.
 
-    Used as a context manager: on leaving it, :class:`ConfigurationError` names every variable that was
-    required and is unset or empty.
+    Line ends and blanks around a value do not count. Used as a context manager: on leaving it,
+    :class:`ConfigurationError` names every variable that was required and is unset or empty.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -85,7 +85,7 @@ class Environment:
 
     def require(self, name: str) -> str:
         """Return the variable's value; note its absence."""
-        value = self._variables.get(name, "")
+        value = self.get(name)
         if not value:
             self.missing(name)
         return value
@@ -103,7 +103,7 @@ class Environment:
 
     def get(self, name: str, default: str = "") -> str:
         """Return the variable's value, or the default where it is unset or empty."""
-        return self._variables.get(name, "") or default
+        return self._variables.get(name, "").strip() or default
 
     def tenants(self) -> Tenants:
         """Return how tenants' namespaces are known; raises :class:`ConfigurationError` for what is no label."""
@@ -161,6 +161,12 @@ class Environment:
         self._missing.append(what)
 
 
+def _trim(settings: object, *names: str) -> None:
+    """Take line ends and blanks off the credentials of a frozen value: files and secrets often end in a line end."""
+    for name in names:
+        object.__setattr__(settings, name, getattr(settings, name).strip())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplunkSettings:
     """Where Splunk's REST API is and who asks: one of ``token``, ``session_key``, or user name and password."""
@@ -177,7 +183,7 @@ class SplunkSettings:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     session_key: str = field(default="", repr=False)
-    #: A PEM file of the authority that signed Splunk's certificate; empty: the system's authorities.
+    #: A PEM file of the authority that signed Splunk's certificate; empty: those of the environment, or the system's.
     ca_file: str = ""
     verify: bool = True
     #: Seconds without a byte after which the connection counts as dead; Splunk sends keep-alives in between.
@@ -191,6 +197,9 @@ class SplunkSettings:
         if not self.index:
             raise ConfigurationError("Splunk's index is not set: set SPLUNK_INDEX to that of the audit records")
         return Source(self.index, self.sourcetype, self.search_fields)
+
+    def __post_init__(self) -> None:
+        _trim(self, "username", "password", "token", "session_key")
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
@@ -230,6 +239,8 @@ class SegmentSettings:
 
     write_key: str = field(repr=False)
     batch_api: str = DEFAULT_BATCH_API
+    #: A PEM file of the authority that signed its certificate; empty: those of the environment, or the common ones.
+    ca_file: str = ""
     #: Tries of one request within a run; a pause that Segment asks for uses up none.
     attempts: int = 3
     #: Seconds before the second try; the pauses after it double.
@@ -244,6 +255,9 @@ class SegmentSettings:
     requests_per_second: float | None = DEFAULT_REQUESTS_PER_SECOND
     events_per_second: float | None = None
 
+    def __post_init__(self) -> None:
+        _trim(self, "write_key")
+
     def shared_by(self, tasks: int) -> Self:
         """Return the settings of one of so many tasks that keep to the rate together."""
         requests, events = self.requests_per_second, self.events_per_second
@@ -255,10 +269,11 @@ class SegmentSettings:
 
     @classmethod
     def from_environment(cls, env: Environment) -> Self:
-        """Read ``SEGMENT_WRITE_KEY``, ``SEGMENT_BATCH_API``, connections, rates, and the times a batch may take."""
+        """Read ``SEGMENT_WRITE_KEY``, ``SEGMENT_BATCH_API``, its CA file, connections, rates, and times for a batch."""
         settings = cls(
             write_key=env.require("SEGMENT_WRITE_KEY"),
             batch_api=env.get("SEGMENT_BATCH_API", DEFAULT_BATCH_API),
+            ca_file=env.get("SEGMENT_CA_FILE"),
             connections=env.count("SEGMENT_CONNECTIONS") or DEFAULT_CONNECTIONS,
             requests_per_second=env.rate("SEGMENT_REQUESTS_PER_SECOND") or DEFAULT_REQUESTS_PER_SECOND,
             events_per_second=env.rate("SEGMENT_EVENTS_PER_SECOND"),

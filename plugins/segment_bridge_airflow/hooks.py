@@ -2,14 +2,16 @@
 
 A Splunk connection has host (or a whole URL), port, schema, login and password, and in its extra ``app``,
 ``index``, ``ca_file``, ``verify``; without a login the password is a bearer token. A Segment connection has the write
-key as its password, in its extra the ``region``, ``connections``, ``requests_per_second``, ``events_per_second``, and
-as its host the batch endpoint where it is none of Segment's own.
+key as its password, in its extra the ``region``, ``ca_file``, ``connections``, ``requests_per_second``,
+``events_per_second``, and as its host the batch endpoint where it is none of Segment's own. A Kubernetes connection
+is one of Airflow's provider.
 """
 
 from __future__ import annotations
 
 import base64
 import math
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -20,8 +22,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from segment_bridge import doctor
-from segment_bridge.errors import ConfigurationError
-from segment_bridge.kubernetes import Cluster
+from segment_bridge.errors import BridgeError, ConfigurationError
+from segment_bridge.kubernetes import DEFAULT_KUBECONFIG, Cluster
 from segment_bridge.segment import Segment
 from segment_bridge.settings import DEFAULT_BATCH_API, SegmentSettings, SplunkSettings, search_fields
 from segment_bridge.splunk import Splunk
@@ -54,6 +56,7 @@ _FIELDS = {
     "SPLUNK_USERNAME": "the login",
     "SPLUNK_PASSWORD": "the password",
     "SPLUNK_TOKEN": "the token",
+    "SEGMENT_CA_FILE": "the CA file",
 }
 
 
@@ -75,9 +78,9 @@ class SplunkHook(BaseHook):
         connection = self.get_connection(self.conn_id)
         _require(connection, "host", "password")
         extra = _extra(connection)
-        login, password = connection.login or "", connection.password or ""
+        login, password = (connection.login or "").strip(), _secret(connection)
         return SplunkSettings(
-            url=_url(connection, port=8089),
+            url=_url(connection),
             username=login,
             password=password if login else "",
             token="" if login else password,
@@ -124,7 +127,7 @@ class SegmentHook(BaseHook):
         """Read the connection; raises :class:`ConfigurationError` naming what it lacks."""
         connection = self.get_connection(self.conn_id)
         _require(connection, "password")
-        write_key = connection.password or ""
+        write_key = _secret(connection)
         # Airflow masks the key itself, but not the form in which it travels.
         mask_secret(base64.b64encode(f"{write_key}:".encode()).decode())
         extra = _extra(connection)
@@ -135,7 +138,8 @@ class SegmentHook(BaseHook):
             )
         batch_api = _url(connection) if connection.host else REGIONS[region]
         sending = {name: _rate(self.conn_id, name, given) for name in SENDING if (given := extra.get(name))}
-        return SegmentSettings(write_key=write_key, batch_api=batch_api, **(SENDING | sending))
+        ca_file = extra.get("ca_file") or ""
+        return SegmentSettings(write_key=write_key, batch_api=batch_api, ca_file=ca_file, **(SENDING | sending))
 
     def get_conn(self, tasks: int = 1) -> Segment:
         """Return a client for one of so many tasks that share the rate; it connects when it is first used."""
@@ -146,39 +150,45 @@ class SegmentHook(BaseHook):
         try:
             check = doctor.check_segment(self.settings())
         except ConfigurationError as error:
-            return False, _nameless(error, self.conn_id)
+            return False, in_fields(_nameless(error, self.conn_id))
         if check.ok:
             return True, f"Segment {check.told}"
-        return False, _failure(check) + (", or check the batch endpoint" if check.advice == "try again later" else "")
+        more = ", or check the batch endpoint" if check.advice == "try again later" else ""
+        return False, in_fields(_failure(check)) + more
 
 
 def cluster(conn_id: str) -> Cluster:
     """Return the cluster of a Kubernetes connection; each has a configuration of its own, so that none mix.
 
-    Raises :class:`ConfigurationError` for a connection of which the client can make none.
+    Raises :class:`ConfigurationError` for a connection of which the client can make none, and
+    :class:`RetryableError` where an exec plugin gives no credential.
     """
-    # Two of the slowest imports there are, which the DAG processor does without.
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415 - as above
-    from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - as above
-    from kubernetes.config import load_incluster_config  # noqa: PLC0415 - as above
+    # Among the slowest imports there are, which the DAG processor does without.
+    from segment_bridge.kubernetes import kubeconfig  # noqa: PLC0415 - as above
 
-    configuration = Configuration()
-    configuration.retries = False  # the task's own retries ask again, and say so
-    hook = KubernetesHook(conn_id=conn_id, client_configuration=configuration, in_cluster=False)
-    in_cluster = _yes(conn_id, "in_cluster", hook.conn_extras.get("in_cluster"), otherwise=False)
-    try:
-        if in_cluster:
-            # The hook's own way fills the client's global configuration, and leaves ours empty; it also takes the
-            # text "false", which is what a URI has, for a yes.
-            load_incluster_config(client_configuration=configuration)
-            return Cluster(ApiClient(configuration), conn_id)
-        return Cluster(hook.get_conn(), conn_id)
-    except Exception as error:  # noqa: BLE001 - what is odd in a kubeconfig comes as any error of the client or of YAML
-        # Nor is the error chained or quoted: its text can hold whole entries, tokens included.
+    extra = _extra(BaseHook.get_connection(conn_id))
+    named = {name: given for name in ("kube_config_path", "kube_config") if (given := extra.get(name))}
+    context = extra.get("cluster_context") or ""
+    in_cluster = _yes(conn_id, "in_cluster", extra.get("in_cluster"), otherwise=False)
+    if len(named) + in_cluster > 1:
         raise ConfigurationError(
-            f"connection {conn_id} leads to no cluster ({type(error).__name__}): "
-            "check kube_config_path or kube_config, and cluster_context, in its extra"
-        ) from None
+            f"connection {conn_id} leads to several clusters: give one of kube_config_path, kube_config and in_cluster"
+        )
+    try:
+        match named:
+            case {"kube_config_path": path}:
+                access = kubeconfig.from_files(path, context)
+            case {"kube_config": document}:
+                access = kubeconfig.from_document(document, context)
+            case _ if in_cluster or kubeconfig.in_pod():
+                access = kubeconfig.from_service_account()
+            case _:
+                access = kubeconfig.from_files(os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG, context)
+        if _yes(conn_id, "disable_verify_ssl", extra.get("disable_verify_ssl"), otherwise=False):
+            access.configuration.verify_ssl = False
+        return Cluster(access, conn_id)
+    except BridgeError as error:
+        raise type(error)(f"connection {conn_id} leads to no cluster: {error}") from None
 
 
 def in_fields(message: str) -> str:
@@ -196,9 +206,16 @@ def _failure(check: Check) -> str:
 
 
 def _require(connection: Connection, *fields: str) -> None:
-    missing = [field for field in fields if not getattr(connection, field)]
+    missing = [field for field in fields if not (getattr(connection, field) or "").strip()]
     if missing:
         raise ConfigurationError(f"connection {connection.conn_id} lacks: {', '.join(missing)}")
+
+
+def _secret(connection: Connection) -> str:
+    """Return the password as it is sent, for Airflow to mask: it knows only the one that is stored."""
+    password = (connection.password or "").strip()
+    mask_secret(password)
+    return password
 
 
 def _extra(connection: Connection) -> Mapping[str, Any]:
@@ -232,15 +249,16 @@ def _yes(conn_id: str, name: str, value: object, *, otherwise: bool = True) -> b
         raise ConfigurationError(f"{name} in the extra of connection {conn_id} is neither true nor false") from None
 
 
-def _url(connection: Connection, port: int | None = None) -> str:
+def _url(connection: Connection) -> str:
     """Put together host, port and schema; a host that is a URL already needs neither of them."""
-    host = connection.host or ""
-    if "://" not in host:
-        port = connection.port or port
-        return f"{connection.schema or 'https'}://{host}" + (f":{port}" if port else "")
-    url = urlsplit(host)
+    host = (connection.host or "").strip()
+    address = host if "://" in host else f"{connection.schema or 'https'}://{host}"
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return address  # for the library to refuse
     if not connection.port or _port(url.netloc) == str(connection.port):
-        return host
+        return url.geturl()
     if _port(url.netloc):
         raise ConfigurationError(f"connection {connection.conn_id} names two ports, one of them in its host: drop one")
     return url._replace(netloc=f"{url.netloc}:{connection.port}").geturl()

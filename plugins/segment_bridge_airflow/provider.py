@@ -62,7 +62,7 @@ _SPLUNK = {
             "label": "CA file",
             "description": (
                 "Path, on the workers, of a PEM file of the authority that signed Splunk's certificate; "
-                "the system's authorities, if empty."
+                "those of the workers' environment, or the system's, if empty."
             ),
             "schema": {"type": _TEXT},
         },
@@ -97,6 +97,14 @@ _SEGMENT = {
                 "values_display": {"us": "US (api.segment.io)", "eu": "EU (events.eu1.segmentapis.com)"},
                 "default": "us",
             },
+        },
+        "ca_file": {
+            "label": "CA file",
+            "description": (
+                "Path, on the workers, of a PEM file of the authority that signed the endpoint's certificate; "
+                "those of the workers' environment, or the public ones, if empty."
+            ),
+            "schema": {"type": _TEXT},
         },
         "connections": {
             "label": "Connections",

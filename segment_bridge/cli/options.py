@@ -30,6 +30,7 @@ _OPTIONS = {
     "SPLUNK_SEARCH_FIELDS": "Further fixed terms of every search, as host=api-*,source=audit.",
     "SPLUNK_CA_FILE": "The authority that signed Splunk's certificate, as PEM.",
     "SEGMENT_BATCH_API": "Segment's batch endpoint (default: https://api.segment.io/v1/batch).",
+    "SEGMENT_CA_FILE": "The authority that signed its certificate, as PEM.",
     "SEGMENT_CONNECTIONS": "Batches delivered at once (default: 8).",
     "SEGMENT_REQUESTS_PER_SECOND": "The most requests a second (default: 100).",
     "SEGMENT_EVENTS_PER_SECOND": "The most events a second (default: no limit).",

@@ -18,8 +18,9 @@ from segment_bridge.tenants import TOOLCHAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kubernetes.client import ApiClient
+    from kubernetes.client.exceptions import ApiException
 
+    from segment_bridge.kubernetes.kubeconfig import Access
     from segment_bridge.kubernetes.pages import Object
     from segment_bridge.settings import KubernetesSettings
     from segment_bridge.tenants import Tenants
@@ -48,9 +49,13 @@ class Cluster:
     :class:`BridgeError` that says what to do.
     """
 
-    def __init__(self, api_client: ApiClient, name: str, *, page_size: int = 500, timeout: float = 60.0) -> None:
+    def __init__(self, access: Access, name: str, *, page_size: int = 500, timeout: float = 60.0) -> None:
+        # The official client takes most of a second to import, which only those who ask a cluster should wait for.
+        from kubernetes.client import ApiClient  # noqa: PLC0415 - as above
+
         self.name = name
-        self._api_client = api_client
+        self._api_client = ApiClient(access.configuration)
+        self._route = access.route
         self._page_size = page_size
         self._timeout = timeout
 
@@ -58,16 +63,13 @@ class Cluster:
     def from_context(cls, settings: KubernetesSettings, context: str) -> Cluster:
         """Return the cluster of a kubeconfig's context.
 
-        Raises :class:`ConfigurationError` where there is no kubeconfig, or it has no such context or no usable one.
+        Raises :class:`ConfigurationError` where there is no kubeconfig, or it has no such context or no usable one,
+        and :class:`RetryableError` where an exec plugin gives no credential.
         """
-        # The official client takes most of a second to import, which only those who ask a cluster should wait for.
-        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415 - as above
+        from segment_bridge.kubernetes import kubeconfig  # noqa: PLC0415 - as above
 
-        configuration = Configuration()
-        # The caller decides when to ask again; urllib3 would do so at once, and its warnings quote the address.
-        configuration.retries = False
-        _load(configuration, settings.kubeconfig or DEFAULT_KUBECONFIG, context)
-        return cls(ApiClient(configuration), context, page_size=settings.page_size, timeout=settings.timeout)
+        access = kubeconfig.from_files(settings.kubeconfig or DEFAULT_KUBECONFIG, context)
+        return cls(access, context, page_size=settings.page_size, timeout=settings.timeout)
 
     @property
     def address(self) -> str:
@@ -160,7 +162,6 @@ class Cluster:
         No error is chained: the client's texts quote headers, bodies and tokens, in which names stand.
         """
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - imported long since, with the client
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
 
         headers = {**self._api_client.default_headers, "Accept": "application/json"}
         if body is not None:
@@ -177,19 +178,27 @@ class Cluster:
                 _request_timeout=(self._timeout, self._timeout),
             )
             answer: bytes = response.data
+        except BridgeError as error:
+            raise type(error)(f"{self._asked_for(what)}: {error}") from None
         except ApiException as error:
             if error.status == HTTPStatus.GONE:
                 raise _ExpiredError from None
             if error.status:
-                pause = seconds_to_wait(error.headers.get("Retry-After"), error.headers.get("Date"))
-                raise error_for_status(f"{self._asked_for(what)},", error.status, retry_after=pause) from None
-            raise self._unreachable(what, error.__context__ or error) from None
-        except HTTPError as error:
+                raise self._refused(what, error) from None
+            cause = error.__context__
+            raise self._unreachable(what, cause if isinstance(cause, Exception) else error) from None
+        except Exception as error:  # noqa: BLE001 - of whatever type, its text is not for us to tell
             raise self._unreachable(what, error) from None
         return answer
 
-    def _unreachable(self, what: str, error: BaseException) -> BridgeError:
-        from urllib3.exceptions import LocationValueError  # noqa: PLC0415 - as above
+    def _refused(self, what: str, error: ApiException) -> BridgeError:
+        if failure := self._route.answered(error.status):
+            return failure
+        pause = seconds_to_wait(error.headers.get("Retry-After"), error.headers.get("Date"))
+        return error_for_status(f"{self._asked_for(what)},", error.status, retry_after=pause)
+
+    def _unreachable(self, what: str, error: Exception) -> BridgeError:
+        from urllib3.exceptions import HTTPError, LocationValueError, ProxyError  # noqa: PLC0415 - as above
 
         asked_for = self._asked_for(what)
         if isinstance(error, LocationValueError):
@@ -198,9 +207,15 @@ class Cluster:
             return ConfigurationError(
                 f"{asked_for}: the server's certificate is not trusted: check the cluster's certificate authority"
             )
-        cause = getattr(error, "reason", None)
-        kind = type(cause if isinstance(cause, Exception) else error).__name__
-        return RetryableError(f"{asked_for}: no answer ({kind}): try again later, or check the server's address")
+        kind = type(error.original_error if isinstance(error, ProxyError) else error).__name__
+        if failure := self._route.failed(error, kind, reached=not isinstance(error, ProxyError)):
+            return failure
+        if not isinstance(error, (HTTPError, OSError)):
+            return ConfigurationError(
+                f"{asked_for}: {self._route} cannot be asked ({kind}): check the entries of the cluster and the user"
+            )
+        told = f"{asked_for}: no answer from {self._route} ({kind})"
+        return RetryableError(f"{told}: try again later, or check the server's address")
 
     def _asked_for(self, what: str) -> str:
         return f"cluster {self.name}, asked for {what}"
@@ -223,27 +238,3 @@ def _config_maps(namespace: str) -> str:
 
 class _ExpiredError(Exception):
     """The token of a list is too old to go on."""
-
-
-def _load(configuration: Any, paths: str, context: str) -> None:  # noqa: ANN401 - the client has no types
-    """Fill a client's configuration from a context; nothing is written back to the files."""
-    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415 - as above
-
-    try:
-        merged = KubeConfigMerger(paths).config
-        known = [entry["name"] for entry in merged.value["contexts"]] if merged else []
-        if context in known:
-            loader = KubeConfigLoader(merged, active_context=context, config_base_path=None)
-            loader.load_and_set(configuration)
-    except Exception as error:  # noqa: BLE001 - what is odd in a file comes as any error of the loader or of YAML
-        # Nor is the error chained or quoted: its text can hold whole entries, tokens included.
-        raise ConfigurationError(
-            f"kubeconfig {paths} cannot be used for the context {context} ({type(error).__name__}): "
-            "check the entries of its context, cluster and user"
-        ) from None
-    if merged is None:
-        raise ConfigurationError(f"there is no kubeconfig at {paths}: set KUBECONFIG to the path of one")
-    if context not in known:
-        raise ConfigurationError(
-            f"kubeconfig {paths} has no context {context}: use one of those it has ({', '.join(map(str, known))})"
-        )

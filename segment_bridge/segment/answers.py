@@ -17,10 +17,22 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Takes no answer that needs more time altogether than there is for one of its bytes, nor one with half a head."""
+    """Takes no answer that needs more time altogether than there is for one of its bytes, nor one with half a head.
+
+    It keeps so many connections to one server; ``proxy_headers`` go to the proxy, if there is one.
+    """
+
+    def __init__(self, connections: int, proxy_headers: Mapping[str, str]) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=connections)
+        self._proxy_headers = proxy_headers
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002 - there is only one
+        """Return what a proxy is told, which is not in its address, as addresses get into errors and logs."""
+        return dict(self._proxy_headers)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - its own
         """Let the connections of a pool, a proxy's as well, read answers so."""

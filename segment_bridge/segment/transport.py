@@ -21,6 +21,7 @@ from segment_bridge.errors import (
     error_for_status,
     seconds_to_wait,
 )
+from segment_bridge.network import Route, authorities
 from segment_bridge.segment.answers import BoundedAdapter
 from segment_bridge.segment.outcome import RefusedError
 
@@ -45,12 +46,17 @@ class Transport:
     def __init__(self, settings: SegmentSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._url = _endpoint(settings.batch_api)
+        url = urlsplit(self._url)
+        self._route = Route.to(url.scheme, url.hostname or "", url.port)
         self._session = _Session()
-        connections = BoundedAdapter(pool_connections=1, pool_maxsize=settings.connections)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, connections)
-        # Given here, the key goes before any entry of a .netrc.
+        # All that the environment says has been read already; a .netrc must not take the place of the key.
+        self._session.trust_env = False
+        self._session.verify = authorities(settings.ca_file, "SEGMENT_CA_FILE") or True
         self._session.auth = _credentials(settings.write_key)
+        if proxy := self._route.proxy:
+            self._session.proxies = {url.scheme: proxy.url}
+        adapter = BoundedAdapter(settings.connections, proxy.headers if proxy else {})
+        self._session.mount(f"{url.scheme}://", adapter)
         self._session.headers.update(
             {"Content-Type": "application/json", "User-Agent": f"segment-bridge/{__version__}"}
         )
@@ -71,11 +77,24 @@ class Transport:
                 stream=True,
             ) as response:
                 self._drain(response)
-        except (OSError, HTTPError) as error:
-            # Only its kind is told: the texts quote addresses, with a proxy's password perhaps.
-            return _kind(error), _network_error(error)
+        except Exception as error:  # noqa: BLE001 - of whatever type, its text is not for us to tell
+            return _kind(error), self._network_error(error)
         pause = seconds_to_wait(response.headers.get("Retry-After"), response.headers.get("Date"))
-        return response.status_code, _status_error(response.status_code, pause)
+        status = response.status_code
+        return status, self._route.answered(status) or _status_error(status, pause)
+
+    def _network_error(self, error: Exception) -> BridgeError:
+        kind = _kind(error)
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return ConfigurationError(
+                "Segment's certificate is not trusted: check the address, or set SEGMENT_CA_FILE to a PEM file of the "
+                "authority that signed it"
+            )
+        if failure := self._route.failed(error, kind, reached=not isinstance(error, requests.exceptions.ProxyError)):
+            return failure
+        if isinstance(error, ValueError) or not isinstance(error, (OSError, HTTPError)):
+            return ConfigurationError(f"Segment at {self._route} cannot be asked ({kind}): check the address")
+        return RetryableError(f"Segment at {self._route} gave no answer ({kind}): try again later")
 
     def _drain(self, response: requests.Response) -> None:
         """Read what is left of an answer, within bounds and byte by byte, so that none can hold us up for long."""
@@ -101,17 +120,8 @@ def _status_error(status: int, retry_after: float | None) -> BridgeError | None:
 
 def _kind(error: Exception) -> str:
     cause = getattr(error.args[0], "reason", None) if error.args else None
+    cause = getattr(cause, "original_error", cause)  # where there is a proxy
     return type(cause if isinstance(cause, Exception) else error).__name__
-
-
-def _network_error(error: Exception) -> BridgeError:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ConfigurationError("Segment's certificate is not trusted: check the address and the trusted authorities")
-    if isinstance(error, ValueError) or not isinstance(error, (requests.RequestException, HTTPError)):
-        return ConfigurationError(
-            f"Segment cannot be asked ({_kind(error)}): check the proxy's address and the file of trusted authorities"
-        )
-    return RetryableError(f"Segment gave no answer ({_kind(error)}): try again later")
 
 
 def _endpoint(address: str) -> str:
@@ -120,15 +130,16 @@ def _endpoint(address: str) -> str:
         url = urlsplit(requests.Request("POST", address).prepare().url or "")
     except ValueError:
         url = urlsplit("")
-    if url.scheme not in {"http", "https"} or not url.hostname:
+    # What is taken for host and port may be half of a password, if there is one in the address.
+    if url.scheme not in {"http", "https"} or not url.hostname or "@" in address:
         raise ConfigurationError("the address of Segment's batch API is none: write it as https://host/path")
     return url._replace(path=_PATH).geturl() if url.path in {"", "/"} else url.geturl()
 
 
 def _credentials(write_key: str) -> HTTPBasicAuth:
     # Segment answers 200 to a wrong key, so one that was copied with a blank or a line end would go unnoticed.
-    if not re.fullmatch("[!-9;-~]+", write_key):
+    if not re.fullmatch(r"[!-~]+", write_key) or set(write_key) & set(":\"'`"):
         raise ConfigurationError(
-            "the write key is empty or has blanks, colons or other signs that no key has: check it"
+            "the write key is empty or has blanks, quotes, colons or other signs that no key has: check it"
         )
     return HTTPBasicAuth(write_key, "")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from segment_bridge.settings import SplunkSettings
-    from segment_bridge.splunk.transport import Body
+    from segment_bridge.splunk.body import Body
     from segment_bridge.window import Window
 
 _INFO = "/services/server/info"

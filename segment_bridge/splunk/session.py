@@ -9,7 +9,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import errors as expat
 
-from segment_bridge.errors import ConfigurationError, RetryableError
+from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,11 +71,13 @@ def path(owner: str, app: str, *parts: str) -> str:
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn what the SDK raises of its own accord into the error that says what to do."""
+    """Turn whatever the SDK raises of its own accord into the error that says what to do."""
     from splunklib.binding import HTTPError  # noqa: PLC0415 - as above
 
     try:
         yield
+    except BridgeError as error:
+        raise error from None  # the SDK may have been handling a 401 of its own
     except HTTPError:
         # The only status that the transport leaves to the SDK.
         raise ConfigurationError(
@@ -89,6 +91,8 @@ def understood() -> Iterator[None]:
                 "the answer to the login breaks off: try again later, or check SPLUNK_API_URL"
             ) from None
         raise ConfigurationError("what answered the login is not Splunk's REST API: check SPLUNK_API_URL") from None
+    except Exception as error:  # noqa: BLE001 - its text can hold what was sent
+        raise FatalError(f"Splunk's SDK failed ({type(error).__name__})") from None
 
 
 def _check_credentials(settings: SplunkSettings) -> None:

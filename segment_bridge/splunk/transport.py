@@ -16,19 +16,10 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
-from segment_bridge.errors import (
-    BridgeError,
-    ConfigurationError,
-    FatalError,
-    IncompleteAnswer,
-    RetryableError,
-    error_for_status,
-    seconds_to_wait,
-)
-from segment_bridge.splunk.clauses import Clause
-from segment_bridge.splunk.messages import Message  # noqa: TC001 - msgspec reads the annotations of a Struct
+from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError
+from segment_bridge.network import Route, authorities, authority, default_port
+from segment_bridge.splunk import refusals
+from segment_bridge.splunk.body import Body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,54 +27,12 @@ if TYPE_CHECKING:
     from segment_bridge.settings import SplunkSettings
 
 DEFAULT_PORT = 8089
-_CHUNK = 256 * 2**10
-#: Bytes of a refusal that are read, and characters of it that are told.
-_MAX_REFUSAL, _MAX_TOLD = 64 * 2**10, 500
 _HEADERS = {
     "Accept": "*/*",
     "Connection": "close",
     "Content-Type": "application/x-www-form-urlencoded",
     "User-Agent": "segment-bridge",
 }
-
-
-class Body:
-    """The body of an answer, in chunks as they arrive.
-
-    Iterating raises :class:`IncompleteAnswer` where the body breaks off, as far as that shows: a body that has
-    neither a length nor chunks ends wherever its connection does.
-    """
-
-    def __init__(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        self._connection = connection
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        left: int | None = self._response.length
-        taken = 0
-        while left is None or left > 0:
-            try:
-                chunk = self._response.read1(_CHUNK if left is None else min(_CHUNK, left))
-            except (OSError, HTTPException) as error:
-                kind = type(error).__name__
-                raise IncompleteAnswer(Clause.CUT_SHORT, f"{kind} after {taken} bytes of the body") from None
-            if not chunk:
-                break
-            taken += len(chunk)
-            left = None if left is None else left - len(chunk)
-            yield chunk
-        if left:
-            raise IncompleteAnswer(Clause.CUT_SHORT, f"{taken} bytes of the body came, and {left} more were due")
-
-    def read(self) -> bytes:
-        """Return the whole body, and close; the SDK reads the answer to a login so."""
-        with contextlib.closing(self):
-            return b"".join(self)
-
-    def close(self) -> None:
-        """Close the connection, whether the body was read or not."""
-        self._response.close()
-        self._connection.close()
 
 
 class Transport:
@@ -93,10 +42,14 @@ class Transport:
     """
 
     def __init__(self, settings: SplunkSettings) -> None:
-        self.scheme, self.host, self.port, self._prefix = _address(settings.url)
+        self.scheme, self.host, port, self._prefix = _address(settings.url)
+        self.port = port or DEFAULT_PORT
+        self.route = Route.to(self.scheme, self.host, self.port)
+        self._names_no_port = port is None
         self._tls = _tls(settings) if self.scheme == "https" else None
         self._timeout = settings.timeout
-        self._private = (settings.username, settings.password, settings.token, settings.session_key)
+        self._secrets = (settings.password, settings.token, settings.session_key)
+        self._names = (settings.username,)
 
     def __call__(self, url: str, message: Mapping[str, Any], **_: object) -> dict[str, Any]:
         """Return a success with its open :class:`Body`, or a 401, upon which the SDK may log in again.
@@ -114,104 +67,108 @@ class Transport:
             elif response.status == HTTPStatus.UNAUTHORIZED:
                 body = io.BytesIO()
             else:
-                error = self._error(response, _credentials(message))
-                error.http_status = response.status
-                raise error
+                raise self._refusal(response, message)
             return {"status": response.status, "reason": "", "headers": list(_cookies(response)), "body": body}
 
     def _connect(self) -> HTTPConnection:
-        if self._tls:
-            return HTTPSConnection(self.host, self.port, timeout=self._timeout, context=self._tls)
-        return HTTPConnection(self.host, self.port, timeout=self._timeout)
+        proxy = self.route.proxy
+        host, port = (proxy.host, proxy.port) if proxy else (self.host, self.port)
+        if self._tls is None:
+            connection = HTTPConnection(host, port, timeout=self._timeout)
+        else:
+            connection = HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
+            if proxy:
+                connection.set_tunnel(self.host, self.port, dict(proxy.headers))
+        try:
+            connection.connect()
+        except Exception as error:  # noqa: BLE001 - the libraries' texts can quote headers
+            reached = connection.sock is not None
+            connection.close()
+            raise self._failure(error, reached=reached) from None
+        return connection
 
     def _ask(self, connection: HTTPConnection, url: str, message: Mapping[str, Any]) -> HTTPResponse:
         """Send a request; no error is chained, as their texts can quote headers."""
         asked = urlsplit(url)
         path = self._prefix + asked.path + (f"?{asked.query}" if asked.query else "")
-        body = bytes(message.get("body", b""))
+        headers = _HEADERS | dict(message["headers"])
+        if self.route.proxy and self._tls is None:
+            path = f"http://{authority(self.host, self.port)}{path}"
+            headers |= self.route.proxy.headers
         try:
-            connection.request(message["method"], path, body, _HEADERS | dict(message["headers"]))
+            connection.request(message["method"], path, bytes(message.get("body", b"")), headers)
             return connection.getresponse()
-        except ssl.SSLCertVerificationError as error:
-            raise ConfigurationError(
+        except Exception as error:  # noqa: BLE001 - as above
+            raise self._failure(error, reached=True) from None
+
+    def _failure(self, error: Exception, *, reached: bool) -> BridgeError:
+        """Return what it means that there is no answer; ``reached`` says whether there was a connection."""
+        kind = type(error).__name__
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return ConfigurationError(
                 f"Splunk's certificate is not trusted ({error.verify_message}): "
                 "set SPLUNK_CA_FILE to a PEM file of the authority that signed it"
-            ) from None
-        except (OSError, HTTPException) as error:
-            kind = type(error).__name__
-            raise RetryableError(f"Splunk gave no answer ({kind}): try again later, or check SPLUNK_API_URL") from None
-        except ValueError:
-            raise ConfigurationError(
-                "Splunk cannot be asked: SPLUNK_API_URL or a credential has characters that cannot stand in it"
-            ) from None
+            )
+        if failure := self.route.failed(error, kind, reached=reached):
+            return failure
+        if not isinstance(error, (OSError, HTTPException)):
+            return ConfigurationError(
+                f"Splunk at {self.route} cannot be asked ({kind}): "
+                "SPLUNK_API_URL or a credential has characters that cannot stand in it"
+            )
+        told = f"Splunk at {self.route} gave no answer ({kind})"
+        if self._names_no_port:
+            return RetryableError(
+                f"{told}, and {DEFAULT_PORT} is only Splunk's default port: "
+                f"try again later, or write the port into SPLUNK_API_URL, as "
+                f"{self.scheme}://{authority(self.host, default_port(self.scheme))}"
+            )
+        return RetryableError(f"{told}: try again later, or check SPLUNK_API_URL")
 
-    def _error(self, response: HTTPResponse, sent: str) -> BridgeError:
-        match response.status:
-            case status if status < HTTPStatus.BAD_REQUEST:
-                return ConfigurationError(
-                    f"Splunk answered {status}, which is no answer to a search: check that SPLUNK_API_URL "
-                    f"is the address of its REST API (port {DEFAULT_PORT}, if not configured otherwise)"
-                )
-            case HTTPStatus.BAD_REQUEST:
-                return FatalError(f"Splunk refuses the request: {self._told(response, sent)}")
-            case HTTPStatus.NOT_FOUND:
-                return ConfigurationError(
-                    "Splunk answered 404 Not Found: check SPLUNK_API_URL, SPLUNK_APP_NAME and SPLUNK_OWNER"
-                )
-            case status:
-                pause = seconds_to_wait(response.getheader("Retry-After"), response.getheader("Date"))
-                return error_for_status("Splunk", status, retry_after=pause)
+    def _refusal(self, response: HTTPResponse, message: Mapping[str, Any]) -> BridgeError:
+        if failure := self.route.answered(response.status):
+            return failure
+        return refusals.error_of(response, [*self._secrets, *self._sent(message)], self._names)
 
-    def _told(self, response: HTTPResponse, sent: str) -> str:
-        """Return what a refusal says about the search, within bounds and without the credentials."""
-        try:
-            refusal = msgspec.json.decode(response.read(_MAX_REFUSAL), type=_Refusal)
-        except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return "it does not say why"
-        text = "; ".join(message.text for message in refusal.messages)
-        private = filter(None, (*self._private, sent))
-        text = re.sub("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in private) or "(?!)", "...", text)
-        return "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_TOLD])
+    def _sent(self, message: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what a request was authorized with: after a login, that is a key that Splunk has made, or cookies."""
+        headers = dict(message["headers"]) | dict(self.route.proxy.headers if self.route.proxy else {})
+        for name in ("Authorization", "Proxy-Authorization"):
+            yield str(headers.get(name, "")).partition(" ")[2]
+        for cookie in str(headers.get("Cookie", "")).split("; "):
+            yield cookie.partition("=")[2]
 
 
-class _Refusal(msgspec.Struct):
-    messages: tuple[Message, ...]
+def _address(address: str) -> tuple[str, str, int | None, str]:
+    """Return scheme, host, port, and the path that a proxy may have put before Splunk's own.
 
-
-def _address(address: str) -> tuple[str, str, int, str]:
-    """Return scheme, host, port, and the path that a proxy may have put before Splunk's own."""
+    The port is None where Splunk's default is meant: there is neither a port, nor a path of a proxy.
+    """
     try:
         url = urlsplit(address)
-        port = url.port or DEFAULT_PORT
+        port = url.port
     except ValueError:
-        url, port = urlsplit(""), 0
-    host = url.hostname
-    usable = url.scheme in ("http", "https") and host and not re.search(r"[\x00-\x20\x7f@]", url.netloc)
-    if not (usable and host) or url.query or url.fragment:
+        url, port = urlsplit(""), None
+    host, prefix = url.hostname, url.path.rstrip("/")
+    odd = " " in url.netloc or re.search(r"[\x00-\x1f\x7f@]", address)
+    if url.scheme not in {"http", "https"} or not host or odd or url.query or url.fragment:
         # It is not quoted: a password may stand in it.
         raise ConfigurationError(
             "SPLUNK_API_URL is not the address of a Splunk: write it as https://splunk.example.com:8089, "
             "with a path only where a proxy needs one, and without a user name"
         )
-    return url.scheme, host, port, quote(url.path.rstrip("/"), safe="/%")
+    if prefix and not port:
+        port = default_port(url.scheme)
+    return url.scheme, host, port or None, quote(prefix, safe="/%")
 
 
 def _tls(settings: SplunkSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"SPLUNK_CA_FILE cannot be used ({type(error).__name__}): it has to be a PEM file of certificates"
-        ) from None
-    if not settings.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    if settings.verify:
+        return ssl.create_default_context(cafile=authorities(settings.ca_file, "SPLUNK_CA_FILE") or None)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _credentials(message: Mapping[str, Any]) -> str:
-    """Return what a request was authorized with, which after a login is a key that Splunk has made up."""
-    return str(dict(message["headers"]).get("Authorization", "")).partition(" ")[2]
 
 
 def _cookies(response: HTTPResponse) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import trustme
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.exceptions import AirflowNotFoundException
 from kubernetes import config as kubernetes_config
@@ -90,21 +91,30 @@ def test_a_splunk_connection_has_all_its_fields_in_every_form(connection: Set, v
             "extra": {"app": None, "index": "", "ca_file": None, "verify": True},
         },
         f"splunk://:{SECRET}@splunk.example.com",
-        f"splunk://:{SECRET}@splunk.example.com:8089/https",
+        f"splunk://:{SECRET}@splunk.example.com/https",
+        # As secrets are that were made from files.
+        {"conn_type": "splunk", "host": "splunk.example.com\n", "login": "\n", "password": f" {SECRET}\r\n"},
+        f"splunk://:{SECRET}%0A@splunk.example.com",
     ],
 )
 def test_without_a_login_the_password_is_a_token_and_the_rest_has_defaults(
     connection: Set, value: str | dict[str, Any]
 ) -> None:
     connection(value)
-    expected = SplunkSettings(url="https://splunk.example.com:8089", token=SECRET, index=DEFAULT_INDEX)
+    expected = SplunkSettings(url="https://splunk.example.com", token=SECRET, index=DEFAULT_INDEX)
     assert SplunkHook("tried").settings() == expected
 
 
 @pytest.mark.parametrize(
     ("value", "url"),
     [
-        ({"host": "h", "schema": "http"}, "http://h:8089"),
+        # Without a port, the library knows which is meant.
+        ({"host": "h", "schema": "http"}, "http://h"),
+        ({"host": "h/splunk"}, "https://h/splunk"),
+        ({"host": "h/splunk", "port": 444}, "https://h:444/splunk"),
+        ({"host": "[::1]", "port": 444}, "https://[::1]:444"),
+        ({"host": " h\n"}, "https://h"),
+        ({"host": "https://["}, "https://["),
         ({"host": "https://h/splunk", "port": 444}, "https://h:444/splunk"),
         ({"host": "https://h/splunk", "port": 0}, "https://h/splunk"),
         ({"host": "https://h:444/splunk"}, "https://h:444/splunk"),
@@ -120,6 +130,7 @@ def test_host_port_and_schema_make_an_address(connection: Set, value: dict[str, 
     [
         ({}, "connection tried lacks: host, password"),
         ({"host": "h"}, "connection tried lacks: password"),
+        ({"host": " ", "password": "\n"}, "connection tried lacks: host, password"),
         (
             {"host": "https://h:1", "port": 2, "password": SECRET},
             "connection tried names two ports, one of them in its host: drop one",
@@ -176,6 +187,19 @@ def test_a_segment_connection_has_all_its_fields_in_every_form(
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        {"conn_type": "segment", "password": f"{SECRET}\n", "extra": {"ca_file": "/etc/ca.pem"}},
+        f"segment://:%20{SECRET}%0D%0A@?ca_file=%2Fetc%2Fca.pem",
+    ],
+)
+def test_an_authority_and_a_key_with_a_line_end(connection: Set, value: str | dict[str, Any]) -> None:
+    connection(value)
+    settings = SegmentHook("tried").settings()
+    assert (settings.write_key, settings.ca_file) == (SECRET, "/etc/ca.pem")
+
+
+@pytest.mark.parametrize(
     ("value", "told"),
     [
         ({"host": "h"}, "connection tried lacks: password"),
@@ -209,7 +233,10 @@ def test_a_connection_that_does_not_exist_is_named(hook: type[SplunkHook | Segme
     [
         ({"password": SECRET}, "Splunk answered 401 Unauthorized: check the login and the password, or the token"),
         ({"login": ""}, "no audit record in "),
-        ({"host": NOWHERE}, "Splunk gave no answer (ConnectionRefusedError): try again later, or check the host"),
+        (
+            {"host": NOWHERE},
+            "Splunk at 127.0.0.1:1 gave no answer (ConnectionRefusedError): try again later, or check the host",
+        ),
         ({"host": "not a host"}, "the host is not the address of a Splunk: write it as https://"),
         (
             {"extra": {"ca_file": "/nowhere.pem"}, "host": "https://127.0.0.1:1"},
@@ -246,9 +273,13 @@ def test_a_segment_that_answers_is_no_proof_of_the_key(connection: Set) -> None:
     [
         (
             {"host": NOWHERE},
-            "Segment gave no answer (NewConnectionError): try again later, or check the batch endpoint",
+            "Segment at 127.0.0.1:1 gave no answer (NewConnectionError): try again later, or check the batch endpoint",
         ),
-        ({"password": f"{SECRET} "}, "the write key is empty or has blanks, colons or other signs that no key has"),
+        ({"password": f'"{SECRET}"'}, "the write key is empty or has blanks, quotes, colons or other signs that no "),
+        (
+            {"extra": {"ca_file": "/nowhere.pem"}},
+            "the CA file cannot be used (FileNotFoundError): it has to be a PEM file of certificates",
+        ),
     ],
 )
 def test_a_segment_that_does_not_do_says_what_to_do(connection: Set, value: dict[str, Any], told: str) -> None:
@@ -297,25 +328,48 @@ def test_a_cluster_by_uri(world: World, connection: Set) -> None:
     assert names("tried")
 
 
-def test_in_cluster_leaves_other_clusters_alone(
-    connection: Set, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "token").write_text("a-token")
-    (tmp_path / "ca.crt").write_text("a certificate")
+@pytest.fixture
+def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the token's file of the pod in which the test seems to run."""
+    (tmp_path / "token").write_text("a-token\n")
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.crt"))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     monkeypatch.setattr(kubernetes_config.incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(kubernetes_config.incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
-    # The client reads the authorities when it is made; there are none in this file.
-    monkeypatch.setattr("kubernetes.client.ApiClient.__init__", remember)
-    connection({"conn_type": "kubernetes", "extra": {"in_cluster": True}})
+    return tmp_path / "token"
 
-    assert cluster("tried").address == "https://10.0.0.1:443"
+
+@pytest.mark.parametrize("extra", [{"in_cluster": True}, {}])
+def test_in_cluster_leaves_other_clusters_alone(connection: Set, pod: Path, extra: dict[str, Any]) -> None:
+    connection({"conn_type": "kubernetes", "extra": extra})
+
+    own = cluster("tried")
+    assert own.address == "https://10.0.0.1:443"
+    configuration = own._api_client.configuration
+    assert configuration.get_api_key_with_prefix("BearerToken") == "Bearer a-token"
+    pod.write_text("a-new-token\n")
+    assert configuration.get_api_key_with_prefix("BearerToken") == "Bearer a-new-token"
     assert Configuration.get_default_copy().host == NO_HOST
 
 
-def remember(client: Any, configuration: Configuration | None = None) -> None:  # noqa: ANN401 - the client has no types
-    client.configuration = configuration
+def test_outside_of_a_pod_the_default_kubeconfig_is_read(
+    world: World, connection: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", world.addresses["kubeconfig"])
+    connection({"conn_type": "kubernetes", "extra": {"cluster_context": "member-1"}})
+    assert names("tried")
+
+
+@pytest.mark.parametrize("given", ["true", True, "1"])
+def test_certificates_are_verified_unless_that_is_switched_off(
+    connection: Set, world: World, given: str | bool
+) -> None:
+    extra = {"kube_config_path": world.addresses["kubeconfig"], "cluster_context": "host"}
+    connection({"conn_type": "kubernetes", "extra": extra})
+    assert cluster("tried")._api_client.configuration.verify_ssl
+    connection({"conn_type": "kubernetes", "extra": {**extra, "disable_verify_ssl": given}})
+    assert not cluster("tried")._api_client.configuration.verify_ssl
 
 
 @pytest.mark.parametrize(
@@ -330,7 +384,7 @@ def remember(client: Any, configuration: Configuration | None = None) -> None:  
 )
 def test_a_connection_that_leads_to_no_cluster_is_said(connection: Set, extra: dict[str, Any]) -> None:
     connection({"conn_type": "kubernetes", "extra": extra})
-    with pytest.raises(ConfigurationError, match="connection tried leads to no cluster") as raised:
+    with pytest.raises(ConfigurationError, match=r"^connection tried leads to (no|several) cluster") as raised:
         cluster("tried")
     assert SECRET not in str(raised.value)
 
@@ -351,4 +405,4 @@ def test_airflow_knows_the_provider_and_both_hooks() -> None:
 
 def test_each_field_of_the_forms_is_one_that_the_hooks_read() -> None:
     fields = {kind["connection-type"]: [*kind["conn-fields"]] for kind in get_provider_info()["connection-types"]}
-    assert fields == {"splunk": ["app", "index", "ca_file", "verify"], "segment": ["region", *SENDING]}
+    assert fields == {"splunk": ["app", "index", "ca_file", "verify"], "segment": ["region", "ca_file", *SENDING]}

@@ -90,7 +90,7 @@ def test_an_index_without_records_fails_the_test(airflow: Airflow, world: World)
     ("changed", "told"),
     [
         ({"password": SECRET}, "Splunk answered 401 Unauthorized: check the login and the password, or the token"),
-        (NOBODY, "Splunk gave no answer (ConnectionRefusedError): try again later, or check the host"),
+        (NOBODY, "Splunk at 127.0.0.1:1 gave no answer (ConnectionRefusedError): try again later, or check the host"),
         (
             {"extra": json.dumps({"verify": "perhaps"})},
             "verify in the extra of the connection is neither true nor false",
@@ -113,10 +113,13 @@ def test_segment_answers_the_test_button(airflow: Airflow, world: World) -> None
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        (NOBODY, "Segment gave no answer (NewConnectionError): try again later, or check the batch endpoint"),
         (
-            {"password": f"{SECRET} "},
-            "the write key is empty or has blanks, colons or other signs that no key has: check it",
+            NOBODY,
+            "Segment at 127.0.0.1:1 gave no answer (NewConnectionError): try again later, or check the batch endpoint",
+        ),
+        (
+            {"password": f'"{SECRET}"'},
+            "the write key is empty or has blanks, quotes, colons or other signs that no key has: check it",
         ),
     ],
 )

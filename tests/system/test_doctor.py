@@ -95,14 +95,14 @@ def test_where_nothing_is_well_it_says_what_to_do_and_exits_with_1(stand_ins: Wo
 
     assert (done.code, done.err) == (1, "segment-bridge: 5 of 9 checks failed\n")
     assert re.sub("doctor-[0-9a-f]{8}", "doctor-ID", done.out).splitlines() == [
-        "FAILED  splunk reachable: Splunk gave no answer (ConnectionRefusedError)",
+        "FAILED  splunk reachable: Splunk at 127.0.0.1:1 gave no answer (ConnectionRefusedError)",
         "        what to do: try again later, or check SPLUNK_API_URL",
         *(f"-       {name}: {NEEDS}" for name in doctor.SPLUNK_CHECKS[1:]),
         f"FAILED  map of users: kubeconfig {kubeconfig} has no context no-such-context",
         f"        {use}",
         f"FAILED  map of workspaces: kubeconfig {kubeconfig} has no context neither-this",
         f"        {use}",
-        "FAILED  segment reachable: Segment gave no answer (NewConnectionError)",
+        "FAILED  segment reachable: Segment at 127.0.0.1:1 gave no answer (NewConnectionError)",
         "        what to do: try again later",
         "FAILED  staging writable: staging has not taken doctor-ID.json (Not a directory)",
         "        what to do: make room there, and try again",
@@ -324,7 +324,7 @@ def test_what_segment_answers(status: int, check: dict[str, object]) -> None:
 
 def test_a_write_key_that_cannot_be_one_is_not_sent() -> None:
     check = doctor.check_segment(SegmentSettings(write_key="a key", batch_api=NOWHERE))
-    told = "the write key is empty or has blanks, colons or other signs that no key has"
+    told = "the write key is empty or has blanks, quotes, colons or other signs that no key has"
     assert check == Check(name="segment reachable", ok=False, told=told, advice="check it")
 
 

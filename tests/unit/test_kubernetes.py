@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import trustme
-from kubernetes.client import ApiClient, Configuration
 
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, RetryableError
 from segment_bridge.kubernetes import Cluster
+from segment_bridge.kubernetes.kubeconfig import from_document
 from segment_bridge.settings import KubernetesSettings
 from segment_bridge.tenants import Tenants
 
@@ -90,6 +90,10 @@ def serving(answer: Callable[[Request], Answer], tls: ssl.SSLContext | None = No
             thread.join()
 
 
+def place(api: Api) -> str:
+    return urlsplit(api.url).netloc
+
+
 def listed(items: list[dict[str, Any]] | None, token: str = "") -> Answer:
     metadata = {"resourceVersion": "1"} | ({"continue": token, "remainingItemCount": 1} if token else {})
     return Answer(json.dumps({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}).encode())
@@ -111,9 +115,11 @@ def pages(*contents: list[dict[str, Any]]) -> Callable[[Request], Answer]:
 
 
 def cluster_at(url: str, *, page_size: int = 2, timeout: float = 10.0) -> Cluster:
-    configuration = Configuration(host=url)
-    configuration.retries = False
-    return Cluster(ApiClient(configuration), "host", page_size=page_size, timeout=timeout)
+    document = {
+        "contexts": [{"name": "host", "context": {"cluster": "host"}}],
+        "clusters": [{"name": "host", "cluster": {"server": url}}],
+    }
+    return Cluster(from_document(document, "host"), "host", page_size=page_size, timeout=timeout)
 
 
 def namespace(name: str) -> dict[str, Any]:
@@ -132,13 +138,6 @@ def caught_from(read: Callable[[], object], kind: type[BridgeError]) -> BridgeEr
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return caught.value
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 class TestLists:
@@ -308,7 +307,7 @@ class TestErrors:
             finally:
                 over.set()
         assert str(error) == (
-            "cluster host, asked for UserSignups: no answer (ReadTimeoutError): "
+            f"cluster host, asked for UserSignups: no answer from {place(api)} (ReadTimeoutError): "
             "try again later, or check the server's address"
         )
 
@@ -317,18 +316,7 @@ class TestErrors:
             pass
         error = caught_from(lambda: list(cluster_at(api.url).user_signups()), RetryableError)
         assert str(error) == (
-            "cluster host, asked for UserSignups: no answer (NewConnectionError): "
-            "try again later, or check the server's address"
-        )
-
-    def test_a_client_that_retries_by_itself(self) -> None:
-        with serving(pages([])) as api:
-            pass
-        configuration = Configuration(host=api.url)
-        configuration.retries = 1
-        error = caught_from(lambda: list(Cluster(ApiClient(configuration), "host").user_signups()), RetryableError)
-        assert str(error) == (
-            "cluster host, asked for UserSignups: no answer (NewConnectionError): "
+            f"cluster host, asked for UserSignups: no answer from {place(api)} (NewConnectionError): "
             "try again later, or check the server's address"
         )
 
@@ -338,7 +326,7 @@ class TestErrors:
         with serving(lambda _: cut) as api:
             error = caught_from(lambda: list(cluster_at(api.url).user_signups()), RetryableError)
         assert str(error) == (
-            "cluster host, asked for UserSignups: no answer (ProtocolError): "
+            f"cluster host, asked for UserSignups: no answer from {place(api)} (ProtocolError): "
             "try again later, or check the server's address"
         )
 
@@ -376,10 +364,21 @@ class TestErrors:
             error = caught_from(lambda: list(cluster_at(api.url).user_signups()), RetryableError)
         assert str(error) == "cluster host, asked for UserSignups: the list comes to no end: try again later"
 
-    def test_an_address_that_is_no_url(self) -> None:
-        error = caught_from(lambda: list(cluster_at("ftp://127.0.0.1").user_signups()), ConfigurationError)
+    @pytest.mark.parametrize(
+        "server",
+        [
+            "ftp://127.0.0.1",
+            "127.0.0.1:6443",
+            "https://",
+            f"https://user:1/{SECRET}@host",
+            "https://h?x",
+            "https://h#x",
+        ],
+    )
+    def test_an_address_that_is_no_url(self, server: str) -> None:
+        error = caught_from(lambda: cluster_at(server), ConfigurationError)
         assert str(error) == (
-            "cluster host, asked for UserSignups: the server's address is not a URL: check the cluster's entry"
+            "the kubeconfig, context host: the cluster's server is not a URL: write it as https://host:port"
         )
 
 

@@ -106,7 +106,7 @@ def test_a_cluster_that_cannot_be_read_leaves_the_last_good_map_at_the_last_try(
 
     books = mapping.map_users(root, "two", cluster, last_try=True)
     assert books.entries == 5
-    assert books.stands_in.startswith("cluster host, asked for UserSignups: no answer (")
+    assert books.stands_in.startswith("cluster host, asked for UserSignups: no answer from ")
     assert books.stands_in.endswith("; the last good map, 0.0 h old, stands in")
 
 

@@ -42,6 +42,14 @@ class TestEnvironment:
         names = (*SPLUNK, "SEGMENT_WRITE_KEY", "HOST_CONTEXT", "MEMBER_CONTEXTS")
         assert missing(dict.fromkeys(names, "")) == missing({})
 
+    def test_so_is_what_is_blank(self) -> None:
+        names = (*SPLUNK, "SEGMENT_WRITE_KEY", "HOST_CONTEXT", "MEMBER_CONTEXTS")
+        assert missing(dict.fromkeys(names, " \r\n")) == missing({})
+
+    def test_line_ends_and_blanks_around_a_value_do_not_count(self) -> None:
+        with Environment({"A": "a\n", "B": " b c\r\n", "C": "\n"}) as env:
+            assert (env.require("A"), env.get("B"), env.get("C", "default")) == ("a", "b c", "default")
+
     def test_only_what_is_missing_is_named(self) -> None:
         assert missing(SPLUNK | {"HOST_CONTEXT": "host", "MEMBER_CONTEXTS": "one"}) == (
             "missing settings: SEGMENT_WRITE_KEY"
@@ -183,6 +191,7 @@ class TestSegmentSettings:
         assert settings == SegmentSettings(
             write_key=SECRET,
             batch_api="https://api.segment.io/v1/batch",
+            ca_file="",
             attempts=3,
             pause=0.5,
             timeout=30.0,
@@ -196,6 +205,7 @@ class TestSegmentSettings:
         variables = {
             "SEGMENT_WRITE_KEY": "key",
             "SEGMENT_BATCH_API": "https://eu.example.com",
+            "SEGMENT_CA_FILE": "/etc/ca.pem",
             "SEGMENT_CONNECTIONS": "3",
             "SEGMENT_REQUESTS_PER_SECOND": "7.5",
             "SEGMENT_EVENTS_PER_SECOND": "900",
@@ -205,6 +215,7 @@ class TestSegmentSettings:
         assert settings == SegmentSettings(
             write_key="key",
             batch_api="https://eu.example.com",
+            ca_file="/etc/ca.pem",
             connections=3,
             requests_per_second=7.5,
             events_per_second=900,
@@ -213,7 +224,7 @@ class TestSegmentSettings:
 
     def test_shows_no_secrets(self) -> None:
         assert repr(SegmentSettings(write_key=SECRET)) == (
-            "SegmentSettings(batch_api='https://api.segment.io/v1/batch', attempts=3, pause=0.5, "
+            "SegmentSettings(batch_api='https://api.segment.io/v1/batch', ca_file='', attempts=3, pause=0.5, "
             "timeout=30.0, budget=1800.0, connections=8, requests_per_second=100.0, events_per_second=None)"
         )
 
@@ -246,6 +257,13 @@ class TestKubernetesSettings:
         )
         with pytest.raises(ConfigurationError, match=r"^tenant_selectors: value 1 is not KEY=VALUE or KEY"):
             Environment({"TENANT_SELECTORS": "a==b"}).tenants()
+
+
+def test_credentials_are_trimmed_wherever_they_come_from() -> None:
+    assert SplunkSettings(
+        url="u", username=" ann\n", password="pass word\r\n", token="\ttoken", session_key="key\n"
+    ) == SplunkSettings(url="u", username="ann", password="pass word", token="token", session_key="key")
+    assert SegmentSettings(write_key=" key\n").write_key == "key"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -14,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import pytest
 import trustme
 
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
 from segment_bridge.settings import SplunkSettings
-from segment_bridge.splunk import Clause, Splunk
+from segment_bridge.splunk import Clause, Splunk, transport
 from segment_bridge.splunk.client import search_in_parts
 from segment_bridge.splunk.messages import Tally
 from segment_bridge.tolerance import Tolerated
@@ -364,7 +365,7 @@ def test_a_login_whose_answer_breaks_off_wherever_that_is_and_does_not_say_how_l
             assert described(error_of(with_password(server.url))) == (RetryableError, told), length
 
 
-@pytest.mark.parametrize("secret", ["two words", "line\n", "ü"])
+@pytest.mark.parametrize("secret", ["two words", "li\nne", "ü", "nul\0", "пароль", "\udcff"])
 def test_a_secret_that_no_header_can_hold(secret: str) -> None:
     here = SplunkSettings(url="https://localhost")
     for name, settings in (
@@ -374,6 +375,27 @@ def test_a_secret_that_no_header_can_hold(secret: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             Splunk(settings)
         assert str(caught.value) == f"{name} holds a blank, a line end or another character that no token has"
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " \t{}", "\n{} \n"])
+def test_blanks_around_a_credential_do_not_count(around: str) -> None:
+    sessions = Sessions(1, with_password(""))
+    with serving(sessions) as server:
+        settings = with_password(server.url)
+        written = around.format(settings.username), around.format(settings.password)
+        assert search(replace(settings, username=written[0], password=written[1])) == ROWS
+    with serving(lambda _: whole(BODY)) as server:
+        assert search(SplunkSettings(url=server.url, token=around.format("a-token"))) == ROWS
+        assert search(SplunkSettings(url=server.url, session_key=around.format("k^e_y"))) == ROWS
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer a-token", "Splunk k^e_y"]
+
+
+@pytest.mark.parametrize("odd", ["pass\nword", "nul\0byte", "пароль", "%41%zz", "a b+c&d=e"])
+def test_a_password_may_hold_any_character(odd: str) -> None:
+    settings = replace(with_password(""), password=odd)
+    with serving(Sessions(1, settings)) as server:
+        assert search(replace(settings, url=server.url)) == ROWS
 
 
 def test_text_that_is_no_unicode() -> None:
@@ -410,6 +432,8 @@ def test_credentials_that_are_missing() -> None:
         "https://splunk example.com",
         "https://splunk.example.com?x=secret",
         "https://splunk.example.com#secret",
+        "https://user:12/secret@splunk.example.com",
+        "https://splunk.example.com:80\n89",
     ],
 )
 def test_an_address_that_is_none(url: str) -> None:
@@ -425,12 +449,17 @@ def test_an_address_that_is_none(url: str) -> None:
     ("url", "authority"),
     [
         ("https://Splunk.example.com", "https://splunk.example.com:8089"),
-        ("http://splunk.example.com/splunk", "http://splunk.example.com:8089"),
+        ("http://splunk.example.com/", "http://splunk.example.com:8089"),
         ("https://splunk.example.com:443/", "https://splunk.example.com:443"),
         ("https://[::1]", "https://[::1]:8089"),
+        ("https://splunk.example.com/splunk", "https://splunk.example.com:443"),
+        ("http://splunk.example.com/splunk/", "http://splunk.example.com:80"),
+        ("https://splunk.example.com:8089/splunk", "https://splunk.example.com:8089"),
     ],
 )
-def test_a_port_that_is_not_said_is_that_of_the_rest_api(url: str, authority: str) -> None:
+def test_a_port_that_is_not_said_is_that_of_the_rest_api_or_with_a_path_that_of_a_proxy(
+    url: str, authority: str
+) -> None:
     assert Splunk(with_token(url))._context.authority == authority
 
 
@@ -439,7 +468,29 @@ def test_a_splunk_that_is_not_there() -> None:
         port = listener.getsockname()[1]
     assert described(error_of(with_token(f"http://127.0.0.1:{port}"))) == (
         RetryableError,
-        "Splunk gave no answer (ConnectionRefusedError): try again later, or check SPLUNK_API_URL",
+        f"Splunk at 127.0.0.1:{port} gave no answer (ConnectionRefusedError): try again later, or check SPLUNK_API_URL",
+    )
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_a_splunk_that_is_not_there_at_the_default_port(
+    scheme: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        default = listener.getsockname()[1]
+    monkeypatch.setattr(transport, "DEFAULT_PORT", default)
+    assert described(error_of(with_token(f"{scheme}://127.0.0.1"))) == (
+        RetryableError,
+        (
+            f"Splunk at 127.0.0.1:{default} gave no answer (ConnectionRefusedError), and {default} is only Splunk's "
+            f"default port: try again later, or write the port into SPLUNK_API_URL, as {scheme}://127.0.0.1:{port}"
+        ),
+    )
+
+
+def test_a_host_that_nobody_knows() -> None:
+    assert str(error_of(with_token("https://splunk.invalid:8089"))) == (
+        "Splunk at splunk.invalid:8089 gave no answer (gaierror): try again later, or check SPLUNK_API_URL"
     )
 
 
@@ -456,9 +507,10 @@ def test_a_splunk_that_is_not_there() -> None:
 def test_no_answer(answer: Answer, kind: str) -> None:
     with serving(lambda _: answer) as server:
         error = error_of(replace(with_token(server.url), timeout=0.3))
+    place = server.url.removeprefix("http://")
     assert described(error) == (
         RetryableError,
-        f"Splunk gave no answer ({kind}): try again later, or check SPLUNK_API_URL",
+        f"Splunk at {place} gave no answer ({kind}): try again later, or check SPLUNK_API_URL",
     )
 
 
@@ -630,7 +682,7 @@ def refusal(*texts: str) -> bytes:
     [
         (400, refusal("Unknown command 'x'."), FatalError, "Splunk refuses the request: Unknown command 'x'."),
         (400, refusal("One.", "a\tb\x1b[0m"), FatalError, "Splunk refuses the request: One.; a b [0m"),
-        (400, refusal("x" * 501), FatalError, "Splunk refuses the request: " + "x" * 500),
+        (400, refusal("x" * 301), FatalError, "Splunk refuses the request: " + "x" * 297 + "..."),
         (400, b"<html>", FatalError, "Splunk refuses the request: it does not say why"),
         (400, b'{"messages":[{"text":"no type"}]}', FatalError, "Splunk refuses the request: it does not say why"),
         (402, b"", FatalError, "Splunk answered 402 Payment Required: the request itself is not acceptable"),
@@ -678,6 +730,51 @@ def test_a_pause_until_some_time() -> None:
     assert isinstance(error, RetryableError)
     assert error.retry_after is not None
     assert 90 < error.retry_after <= 100
+
+
+def test_a_refusal_is_told_without_anything_that_was_sent_in_confidence() -> None:
+    asked: list[Request] = []
+    secret = 'pa ss&wörd%2B+"/\\x'
+    settings = replace(with_password(""), password=secret)
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        if request.path == LOGIN:
+            return logged_in("session^key", 'Set-Cookie: splunkd_8089="c^1/+=%41"; Secure')
+        said = [
+            f"cookie {request.headers['cookie']}",
+            f"form {urlencode(asked[0].form)}",
+            f"JSON {json.dumps(json.dumps(asked[0].form, ensure_ascii=False))}",
+            f"Base64 {base64.b64encode(f'x:{secret}'.encode()).decode()}",
+            f"as it is: {secret}, {secret}",
+        ]
+        return whole(refusal(*said, "Unknown command 'x'."), status="400 Bad Request")
+
+    with serving(answer) as server:
+        error = error_of(replace(settings, url=server.url))
+    told = [
+        "cookie splunkd_8089=...",
+        "form username=...&password=...&cookie=1",
+        r'JSON "{\"username\": \"...\", \"password\": \"...\", \"cookie\": \"1\"}"',
+        "Base64 eD...",
+        "as it is: ..., ...",
+        "Unknown command 'x'.",
+    ]
+    assert described(error) == (
+        FatalError,
+        "Splunk refuses the request: " + "; ".join(told),
+    )
+
+
+def test_the_key_of_a_session_is_taken_out_of_a_refusal() -> None:
+    def answer(request: Request) -> Answer:
+        if request.path == LOGIN:
+            return logged_in("session^key")
+        return whole(refusal(f"<{request.headers['authorization']}>"), status="400 Bad Request")
+
+    with serving(answer) as server:
+        error = error_of(with_password(server.url))
+    assert str(error) == "Splunk refuses the request: <Splunk ...>"
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 500, 503])

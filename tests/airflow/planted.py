@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -72,6 +72,8 @@ class World:
     token: str
     cluster_token: str
     emails: frozenset[str]
+    #: Other secrets, which no server takes.
+    odd: set[str] = field(default_factory=set)
 
     def leaks(self, text: str) -> list[str]:
         """Name the kinds of what a text may not hold, and where it holds it."""
@@ -84,7 +86,7 @@ class World:
 
     def _private(self) -> dict[str, set[str]]:
         users, workspaces = self.traffic.manifest["users"], self.traffic.manifest["workspaces"]
-        secret = {self.write_key, self.password, self.token, self.cluster_token, *self.splunk.session_keys}
+        secret = {self.write_key, self.password, self.token, self.cluster_token, *self.splunk.session_keys, *self.odd}
         people = {*users, *workspaces, *workspaces.values(), *self.emails}
         return {
             "a secret": secret,

@@ -16,7 +16,7 @@ from kubernetes.client import Configuration
 from sandbox import segment
 from sandbox.serve import serving
 from segment_bridge.errors import ConfigurationError
-from segment_bridge.settings import DEFAULT_BATCH_API, DEFAULT_INDEX, SplunkSettings
+from segment_bridge.settings import DEFAULT_BATCH_API, SplunkSettings
 from segment_bridge_airflow.hooks import SENDING, SegmentHook, SplunkHook, cluster, in_fields
 from segment_bridge_airflow.provider import get_provider_info
 
@@ -101,7 +101,7 @@ def test_without_a_login_the_password_is_a_token_and_the_rest_has_defaults(
     connection: Set, value: str | dict[str, Any]
 ) -> None:
     connection(value)
-    expected = SplunkSettings(url="https://splunk.example.com", token=SECRET, index=DEFAULT_INDEX)
+    expected = SplunkSettings(url="https://splunk.example.com", token=SECRET)
     assert SplunkHook("tried").settings() == expected
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 import stat
 import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def connect(planted: World, who: str, patch: pytest.MonkeyPatch, home: Path) -> 
         if name.startswith("AIRFLOW_"):
             patch.setenv(name, value)
     splunk = {
-        "password": {"login": "admin", "password": planted.password},
+        "password": {"login": "admin", "password": planted.password, "extra": {"index": "audit"}},
         "token": {"login": None, "password": planted.token},
         "wrong": {"login": "admin", "password": planted.token},
     }[who]
@@ -109,6 +110,81 @@ def test_a_run_tells_nothing(  # noqa: PLR0917 - fixtures
     assert all(f'INSERT INTO "{table}"' in texts["the metadata database"] for table in tables)
     assert run.run_id in texts["the metadata database"]
     assert any(name.endswith("report.json") for name in texts)
+    assert {name: leaks for name, text in texts.items() if (leaks := planted.leaks(text))} == {}
+
+
+SECRET = f"sesame-{secrets.token_hex(8)}"
+#: Credentials that cannot be used, or that nobody takes: whose they are, how they are given, and what is told.
+ODD: dict[str, tuple[str, dict[str, Any], str]] = {
+    "Splunk's, with a line end within": (
+        "splunk",
+        {"login": None, "password": f"{SECRET}\n{SECRET}"},
+        "SPLUNK_TOKEN holds a blank, a line end or another character that no token has",
+    ),
+    "Splunk's, and not Latin": (
+        "splunk",
+        {"login": f"{SECRET}я", "password": f" {SECRET}пароль%41\n"},
+        "Splunk answered 401 Unauthorized",
+    ),
+    "a cluster's, with a NUL": (
+        "cluster",
+        {"token": f"{SECRET}\0{SECRET}"},
+        "the user's token is empty, or holds a blank, a line end or another character that no token has",
+    ),
+    "a cluster's, printed by a plugin": (
+        "cluster",
+        {"exec": {"apiVersion": "v1", "command": "sh", "args": ["-c", f"echo {SECRET} >&2; exit 1"]}},
+        "the user's exec plugin fails (ConfigException)",
+    ),
+    "a cluster's, with a line end": (
+        "cluster",
+        {"username": f"{SECRET}\n", "password": f"{SECRET}\n"},
+        "cluster kubernetes_host, asked for UserSignups, answered 401 Unauthorized",
+    ),
+    "Segment's, in quotes": (
+        "segment",
+        {"password": f'"{SECRET}"'},
+        "the write key is empty or has blanks, quotes, colons or other signs that no key has",
+    ),
+}
+
+
+def misconnect(planted: World, whose: str, changed: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    """Let Airflow know an odd credential."""
+    planted.odd.add(SECRET)
+    if whose == "cluster":
+        kubeconfig = json.loads(Path(planted.addresses["kubeconfig"]).read_text())
+        kubeconfig["users"][0]["user"] = changed
+        cluster = {"conn_type": "kubernetes", "extra": {"kube_config": kubeconfig, "cluster_context": "host"}}
+        for name in ("HOST", "MEMBER_1", "MEMBER_2"):
+            patch.setenv(f"AIRFLOW_CONN_KUBERNETES_{name}", json.dumps(cluster))
+    else:
+        variable = f"AIRFLOW_CONN_{whose.upper()}_DEFAULT"
+        patch.setenv(variable, json.dumps(json.loads(os.environ[variable]) | changed))
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_task_tells_an_odd_credential_even_at_debug(  # noqa: PLR0917 - fixtures
+    odd: str,
+    planted: World,
+    impatient: AirflowDag,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    home = Path(os.environ["AIRFLOW_HOME"])
+    connect(planted, "password", monkeypatch, home)
+    whose, changed, message = ODD[odd]
+    misconnect(planted, whose, changed, monkeypatch)
+    end = datetime.fromisoformat(f"2026-01-05T12:00:{20 + [*ODD].index(odd):02}Z")
+    with caplog.at_level("DEBUG"):
+        states = [run_with(impatient, SOME, end).state, run_by_hand(load("segment_bridge_doctor"), to="").state]
+
+    printed = capfd.readouterr()
+    assert states == ["failed", "failed"]
+    texts = {"stdout": printed.out, "stderr": printed.err, "logging": caplog.text, **told(home)}
+    assert "DEBUG" in texts["logging"]
+    assert (printed.out + printed.err + caplog.text).count(message) > 1
     assert {name: leaks for name, text in texts.items() if (leaks := planted.leaks(text))} == {}
 
 

@@ -84,7 +84,7 @@ def splunk(way: str, secret: str) -> dict[str, str]:
 def cluster_user(way: str, secret: str, folder: Path) -> dict[str, Any]:
     (folder / "token").write_text(secret)
     (folder / "plugin.py").write_text(f"print({secret!r})\nraise SystemExit({secret!r})")
-    return {
+    users: dict[str, dict[str, Any]] = {
         "token": {"token": secret},
         "tokenFile": {"tokenFile": str(folder / "token")},
         "password": {"username": secret, "password": secret},
@@ -93,7 +93,8 @@ def cluster_user(way: str, secret: str, folder: Path) -> dict[str, Any]:
             "client-certificate-data": base64.b64encode(secret.encode()).decode(),
             "client-key-data": base64.b64encode(secret.encode()).decode(),
         },
-    }[way]
+    }
+    return users[way]
 
 
 def environment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import socket
+import struct
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,13 +107,16 @@ class _Handler(StreamRequestHandler):
             with contextlib.suppress(OSError):
                 while data := self.rfile.read1():
                     upstream.sendall(data)
-                upstream.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):
+                upstream.shutdown(socket.SHUT_RD)
 
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
         with contextlib.suppress(OSError):
             while data := upstream.recv(65_536):
                 self.wfile.write(data)
+        # A server that speaks TLS would wait for half a minute for an end that is in order.
+        upstream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.shutdown(socket.SHUT_RDWR)
         sender.join(_PATIENCE)
 

@@ -12,11 +12,11 @@ import re
 import ssl
 import tempfile
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import yaml
 from kubernetes.client import Configuration
 from kubernetes.config import incluster_config
 from kubernetes.config.dateutil import parse_rfc3339
@@ -55,12 +55,12 @@ def from_files(paths: str, context: str = "") -> Access:
 
 def from_document(document: object, context: str = "") -> Access:
     """Read a context likewise from a whole kubeconfig: as an object, or as text in JSON or YAML."""
+    where = "the kubeconfig"
     try:
-        if isinstance(document, str):
-            document = yaml.safe_load(document)
-        return _access(ConfigNode("kubeconfig", document), "the kubeconfig", context)
-    except yaml.YAMLError as error:
-        raise _unusable("the kubeconfig", context, error) from None
+        whole = KubeConfigMerger(StringIO(document)).config if isinstance(document, str) else document
+    except Exception as error:  # noqa: BLE001 - as in _unusable
+        raise _unusable(where, context, error) from None
+    return _access(ConfigNode("kubeconfig", whole), where, context)
 
 
 def in_pod() -> bool:

@@ -6,6 +6,7 @@ All clients read the environment here, so that the same variables count for each
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import re
 import ssl
@@ -25,6 +26,15 @@ _PROXY_STATUSES = frozenset(
 )
 #: How ``http.client``, on which all clients are built, says that a proxy refused CONNECT.
 _REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+def keep_heads_out_of_the_log() -> None:
+    """Let urllib3 not log what it cannot read in the head of an answer: a server may send back what it was sent."""
+    logging.getLogger("urllib3.connection").addFilter(_tells_no_head)
+
+
+def _tells_no_head(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Failed to parse headers")
 
 
 def default_port(scheme: str) -> int:

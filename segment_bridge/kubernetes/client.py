@@ -13,6 +13,7 @@ import msgspec
 
 from segment_bridge.errors import BridgeError, ConfigurationError, RetryableError, error_for_status, seconds_to_wait
 from segment_bridge.kubernetes.pages import decode_page
+from segment_bridge.network import keep_heads_out_of_the_log
 from segment_bridge.tenants import TOOLCHAIN
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Cluster:
         # The official client takes most of a second to import, which only those who ask a cluster should wait for.
         from kubernetes.client import ApiClient  # noqa: PLC0415 - as above
 
+        keep_heads_out_of_the_log()
         self.name = name
         self._api_client = ApiClient(access.configuration)
         self._route = access.route

@@ -21,7 +21,7 @@ from segment_bridge.errors import (
     error_for_status,
     seconds_to_wait,
 )
-from segment_bridge.network import Route, authorities
+from segment_bridge.network import Route, authorities, keep_heads_out_of_the_log
 from segment_bridge.segment.answers import BoundedAdapter
 from segment_bridge.segment.outcome import RefusedError
 
@@ -48,6 +48,7 @@ class Transport:
         self._url = _endpoint(settings.batch_api)
         url = urlsplit(self._url)
         self._route = Route.to(url.scheme, url.hostname or "", url.port)
+        keep_heads_out_of_the_log()
         self._session = _Session()
         # All that the environment says has been read already; a .netrc must not take the place of the key.
         self._session.trust_env = False

@@ -518,3 +518,23 @@ def test_whatever_is_raised_beneath_a_client_becomes_an_error_of_ours(
     told = "".join(traceback.format_exception(error))
     assert SESAME not in f"{error}{told}{caplog.text}"
     assert "\n" not in str(error)
+
+
+def test_a_head_that_makes_no_sense_is_not_logged(ask: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                head = [line.strip() for line in iter(stream.readline, b"\r\n")]
+                # Whoever reads headers ends at the first line that is none.
+                echoed = b" ".join(line for line in head if line.lower().startswith(b"authorization"))
+                connection.sendall(b"HTTP/1.1 400 No\r\nX: y\r\nno header %s\r\n\r\n" % echoed.replace(b":", b""))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with caplog.at_level("DEBUG"):
+            error = error_from(lambda: ask(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        thread.join()
+    told = f"{error}{caplog.text}"
+    assert [secret for secret in ("a-token", "YS1rZXk6") if secret in told] == []

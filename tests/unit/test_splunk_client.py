@@ -38,6 +38,10 @@ ROWS = [
     b'{"preview":false,"offset":0,"result":{"messageId":"1","userId":"alice"}}',
     b'{"preview":false,"offset":1,"lastrow":true,"result":{"messageId":"2","userId":"bob"}}',
 ]
+EMPTY_BODY = (
+    "the body is empty: the search needs a lookup that is missing (segment_bridge_users, where Splunk resolves users), "
+    "or a function of eval that this Splunk lacks (segment-bridge doctor --conformance shows which)"
+)
 EMPTY = b'{"preview":false,"lastrow":true}'
 BODY = b"".join(line + b"\n" for line in [b"", ROWS[0], b"", ROWS[1]])
 EXPORT = "/servicesNS/nobody/search/search/v2/jobs/export"
@@ -621,8 +625,7 @@ AFTER_THE_ROWS = len(BODY) - 1
         (
             whole(b""),
             Clause.NO_LAST_ROW,
-            "the body is empty: the search needs a lookup that is missing (segment_bridge_users, where Splunk resolves "
-            "users), or a function of eval that this Splunk lacks (segment-bridge doctor --conformance shows which)",
+            EMPTY_BODY,
         ),
         (whole(b"<html>\n</html>"), Clause.NOT_JSON, "line 1 (6 bytes) is garbled, or cut short"),
         (whole(gzip.compress(BODY), "Content-Encoding: gzip"), Clause.NOT_JSON, None),

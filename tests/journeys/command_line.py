@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sandbox.splunk.server import PASSWORD, USERNAME
 from tests.journeys.cases import load
 
 if TYPE_CHECKING:
@@ -28,6 +29,18 @@ def segment_bridge(*arguments: str, given: bytes = b"", **settings: str) -> byte
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
+
+
+def search(url: str, start: str, end: str, *names: str) -> bytes:
+    """Ask the stand-in at an address for the results of journeys, all of them if none is named."""
+    return segment_bridge(
+        *("search", *names, "--from", start, "--to", end),
+        SPLUNK_API_URL=url,
+        SPLUNK_APP_NAME="search",
+        SPLUNK_INDEX="federated:rh_rhtap_stage_audit",
+        SPLUNK_USERNAME=USERNAME,
+        SPLUNK_PASSWORD=PASSWORD,
+    )
 
 
 def write_maps(folder: Path) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import pytest
 
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
-from tests.journeys.cases import END, START, Case, Journey, journeys
-from tests.journeys.command_line import ndjson, segment_bridge, write_maps
+from tests.journeys.cases import END, START, Case, Journey, in_order, journeys
+from tests.journeys.command_line import ndjson, search, segment_bridge, write_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,6 @@ TITLES = {
 }
 EVENT_KEYS = ["messageId", "timestamp", "namespace", "type", "userId", "event", "properties", "context"]
 JOURNEYS = journeys()
-INDEX = "federated:rh_rhtap_stage_audit"
 CASES = [
     pytest.param(journey, case, id=f"{journey.title}: {case.name}") for journey in JOURNEYS for case in journey.cases
 ]
@@ -45,19 +44,6 @@ class Outcome:
 
     def of(self, case: Case) -> list[dict[str, Any]]:
         return [event for event in self.events if event["messageId"] in case.ids]
-
-
-def comparable(event: dict[str, Any]) -> dict[str, Any]:
-    """Take counts that came as text for numbers: which of them they are is not specified."""
-    properties = {
-        key: int(value) if key.startswith("vulnerabilities_") and isinstance(value, str) else value
-        for key, value in event["properties"].items()
-    }
-    return event | {"properties": properties}
-
-
-def in_order(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(map(comparable, events), key=lambda event: (event["messageId"], event["timestamp"]))
 
 
 @pytest.fixture(scope="module")
@@ -83,21 +69,10 @@ def _carry(journey: Journey, name: str, folder: Path) -> Outcome:
     log, rejected = folder / "audit.log", folder / "rejected.ndjson"
     log.write_text("".join(json.dumps(record.audit) + "\n" for case in journey.cases for record in case.records))
     with serving(create_app(AuditLog.from_files([log]))) as url:
-        results = _answer(url, name)
+        results = search(url, START, END, name)
     events = segment_bridge("convert", *write_maps(folder), "--rejected", str(rejected), given=results)
     rows = [line["result"] for line in ndjson(results) if "result" in line]
     return Outcome(rows, ndjson(events), ndjson(rejected.read_bytes()))
-
-
-def _answer(url: str, name: str) -> bytes:
-    return segment_bridge(
-        *("search", name, "--from", START, "--to", END),
-        SPLUNK_API_URL=url,
-        SPLUNK_APP_NAME="search",
-        SPLUNK_INDEX=INDEX,
-        SPLUNK_USERNAME="admin",
-        SPLUNK_PASSWORD="changeme",
-    )
 
 
 def test_the_journeys_are_the_eight(names: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ records were made, and ``real/expectations.yaml`` what each of them becomes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,9 @@ import pytest
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from tests.journeys.cases import FOLDER, load
-from tests.journeys.command_line import ndjson, segment_bridge, write_maps
+from tests.journeys.command_line import ndjson, search, segment_bridge, write_maps
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     JsonObject = dict[str, Any]
 
 EXPECTATIONS = load("real/expectations.yaml")
@@ -72,25 +69,9 @@ def expected(step: JsonObject) -> tuple[list[JsonObject], list[str]]:
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("real")
-    names = [journey["name"] for journey in json.loads(segment_bridge("spl", "--json"))]
-    with serving(create_app(AuditLog.from_files(FILES))) as url:
-        parts = [_converted(_answer(url, name), folder) for name in names]
-    return Outcome([one for part in parts for one in part.events], [one for part in parts for one in part.rejected])
-
-
-def _answer(url: str, name: str) -> bytes:
-    return segment_bridge(
-        *("search", name, "--from", START, "--to", END),
-        SPLUNK_API_URL=url,
-        SPLUNK_APP_NAME="search",
-        SPLUNK_INDEX="federated:rh_rhtap_stage_audit",
-        SPLUNK_USERNAME="admin",
-        SPLUNK_PASSWORD="changeme",
-    )
-
-
-def _converted(results: bytes, folder: Path) -> Outcome:
     rejected = folder / "rejected.ndjson"
+    with serving(create_app(AuditLog.from_files(FILES))) as url:
+        results = search(url, START, END)
     events = segment_bridge("convert", *write_maps(folder), "--rejected", str(rejected), given=results)
     return Outcome(ndjson(events), ndjson(rejected.read_bytes()))
 

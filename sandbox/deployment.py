@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAG = "segment_bridge"
+#: The stand-in serves its records under any index; one has to be named.
+INDEX = "audit"
 HOST = "host"
 MEMBERS = ("member-1", "member-2")
 #: The settings of the library's command line; here they must not come from the caller's environment.
@@ -38,6 +40,7 @@ def environment(
             "host": addresses["splunk"],
             "login": USERNAME,
             "password": PASSWORD,
+            "extra": {"index": INDEX},
         },
         "segment_default": {
             "conn_type": "segment",
@@ -79,6 +82,7 @@ def command_line(addresses: Mapping[str, str]) -> dict[str, str]:
         "SPLUNK_API_URL": addresses["splunk"],
         "SPLUNK_USERNAME": USERNAME,
         "SPLUNK_PASSWORD": PASSWORD,
+        "SPLUNK_INDEX": INDEX,
         "KUBECONFIG": addresses["kubeconfig"],
         "HOST_CONTEXT": HOST,
         "MEMBER_CONTEXTS": ",".join(MEMBERS),

@@ -238,12 +238,12 @@ def _large(name: str, seen: large_records.Seen) -> Check:
     if not seen.records:
         told = f"not checked: no record is larger than {large_records.EXTRACTED:,} bytes"
         return Check(name=name, ok=None, told=told)
-    told = f"{seen.records} of up to {seen.largest:,} bytes"
+    told = f"{seen.records} large records, of up to {seen.largest:,} bytes"
     if seen.unread:
         return Check(
             name=name,
             ok=False,
-            told=f"{told}: even by their paths, Splunk does not read: {', '.join(seen.unread)}",
+            told=f"Splunk does not read the whole of {told}, even by explicit paths: {', '.join(seen.unread)}",
             advice="raise extraction_cutoff in [spath], and maxchars and limit in [kv], of Splunk's limits.conf",
         )
     if seen.unextracted:

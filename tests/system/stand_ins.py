@@ -56,7 +56,6 @@ def world(folder: Path) -> Iterator[World]:
             traffic,
             {
                 **command_line({"splunk": splunk_url, "kubeconfig": str(folder / "kubeconfig")}),
-                "SPLUNK_INDEX": "audit",
                 "SEGMENT_BRIDGE_RETRY_PAUSE": "0.01",
             },
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WINDOW = ("--from", "2026-01-05T08:00:00Z", "--to", "2026-01-05T12:00:00Z")
-SPLUNK_SETTINGS = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD), SPLUNK_API_URL"
+SPLUNK_SETTINGS = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD), SPLUNK_API_URL, SPLUNK_INDEX"
 EVENT = {"messageId": "m-1", "type": "track", "userId": "u", "event": "e", "timestamp": "2026-01-05T08:00:00Z"}
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse
 
 from sandbox import segment
 from sandbox.serve import serving
-from sandbox.splunk import AuditLog, create_app
+from sandbox.splunk import DOCUMENTED, AuditLog, create_app
 from sandbox.splunk.records import Record
-from segment_bridge import deep_fields, doctor
+from segment_bridge import doctor
 from segment_bridge.doctor import Check
 from segment_bridge.errors import RetryableError
 from segment_bridge.identity import IdentityMap, user_map
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WINDOW = Window.parse(FROM, TO)
 NEEDS = "not checked: what it needs has failed"
-REACHABLE, LOGIN, ENDPOINT, INDEX, DEEP = doctor.SPLUNK_CHECKS
+REACHABLE, LOGIN, ENDPOINT, INDEX, LARGE = doctor.SPLUNK_CHECKS
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,12 @@ def test_where_all_is_well_it_says_so_and_exits_with_0(stand_ins: World, tmp_pat
     checks = as_list(done.out)
     users, workspaces = (str(check["told"]).partition(",") for check in checks[5:7])
 
+    sizes = [len(line.decode().strip()) for line in stand_ins.traffic.records() if b".dev" in line or b".com" in line]
+    large = (
+        f"searches read the whole of 5 large records, of up to {max(sizes):,} bytes; "
+        "automatic extraction, on which no search depends, does not reach their end"
+    )
+
     assert (done.code, done.err) == (0, "")
     assert users[0] == f"{len(manifest['users'])} entries"
     assert workspaces[0] == f"{len(manifest['workspaces'])} entries"
@@ -65,7 +71,7 @@ def test_where_all_is_well_it_says_so_and_exits_with_0(stand_ins: World, tmp_pat
         {"name": "splunk login", "ok": True, "told": "the credentials are taken; Splunk 10.0.1"},
         {"name": "splunk search endpoint", "ok": True, "told": "version 2 answers"},
         {"name": "splunk index", "ok": True, "told": f"audit holds audit records within [{FROM}, {TO})"},
-        {"name": "splunk deep fields", "ok": True, "told": "extracted from each of 5 large records"},
+        {"name": "splunk large records", "ok": True, "told": large},
         {"name": "map of users", "ok": True, "told": "".join(users)},
         {"name": "map of workspaces", "ok": True, "told": "".join(workspaces)},
         {
@@ -111,9 +117,10 @@ def test_where_nothing_is_well_it_says_what_to_do_and_exits_with_1(stand_ins: Wo
 
 def test_missing_settings_are_named_at_once_and_exit_with_2() -> None:
     done = bridge("doctor", settings={})
-    named = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD), SPLUNK_API_URL, HOST_CONTEXT, MEMBER_CONTEXTS"
+    login = "SPLUNK_TOKEN (or SPLUNK_USERNAME and SPLUNK_PASSWORD)"
+    others = "SPLUNK_API_URL, SPLUNK_INDEX, HOST_CONTEXT, MEMBER_CONTEXTS, SEGMENT_WRITE_KEY"
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"segment-bridge: missing settings: {named}, SEGMENT_WRITE_KEY\n"
+    assert done.err == f"segment-bridge: missing settings: {login}, {others}\n"
 
 
 # --- Splunk, one thing wrong at a time ---
@@ -150,7 +157,7 @@ def test_wrong_credentials(stand_ins: World, wrong: dict[str, str]) -> None:
             told="Splunk answered 401 Unauthorized",
             advice="check SPLUNK_TOKEN, or SPLUNK_USERNAME and SPLUNK_PASSWORD",
         ),
-        *not_checked(ENDPOINT, INDEX, DEEP),
+        *not_checked(ENDPOINT, INDEX, LARGE),
     ]
 
 
@@ -164,7 +171,7 @@ def test_what_is_no_splunk() -> None:
                 told="what answered the login is not Splunk's REST API",
                 advice="check SPLUNK_API_URL",
             ),
-            *not_checked(ENDPOINT, INDEX, DEEP),
+            *not_checked(ENDPOINT, INDEX, LARGE),
         ]
 
 
@@ -197,7 +204,7 @@ SEE_JOB = "look at the search's job in Splunk, and search again"
                     told="Splunk answered 404 Not Found",
                     advice="check SPLUNK_API_URL, SPLUNK_APP_NAME and SPLUNK_OWNER",
                 ),
-                *not_checked(INDEX, DEEP),
+                *not_checked(INDEX, LARGE),
             ],
         ),
         (
@@ -210,7 +217,7 @@ SEE_JOB = "look at the search's job in Splunk, and search again"
                     told="Splunk answered 403 Forbidden",
                     advice="check the rights of the credentials",
                 ),
-                *not_checked(DEEP),
+                *not_checked(LARGE),
             ],
         ),
         (
@@ -218,7 +225,7 @@ SEE_JOB = "look at the search's job in Splunk, and search again"
             [
                 THERE,
                 Check(name=INDEX, ok=False, told="Splunk answered 503 Service Unavailable", advice="try again later"),
-                *not_checked(DEEP),
+                *not_checked(LARGE),
             ],
         ),
         (
@@ -234,7 +241,7 @@ SEE_JOB = "look at the search's job in Splunk, and search again"
                     ),
                     advice=SEE_JOB,
                 ),
-                *not_checked(DEEP),
+                *not_checked(LARGE),
             ],
         ),
     ],
@@ -253,55 +260,77 @@ def test_an_index_without_a_record_is_a_failure(stand_ins: World) -> None:
             told="no audit record in audit within [2027-01-05T00:00:00Z, 2027-01-06T00:00:00Z)",
             advice="check SPLUNK_INDEX, that the role may search it, and that the collector sends records",
         ),
-        *not_checked(DEEP),
+        *not_checked(LARGE),
     ]
 
 
-def record(filler: str) -> Record:
-    """Make a record in Kubernetes's order of keys, in which the request lies before the times."""
-    return Record.parse(
-        msgspec.json.encode(
-            {
-                "kind": "Event",
-                "auditID": "1",
-                "stage": "ResponseComplete",
-                "verb": "create",
-                "userAgent": "curl",
-                "requestObject": {"data": filler},
-                "requestReceivedTimestamp": FROM,
-                "stageTimestamp": FROM,
-            }
-        )
-    )
-
-
-def as_by_default(made: Record) -> Record:
-    """Extract no more than Splunk does, if nobody has raised its limits."""
-    early = made.line[: deep_fields.LARGE]
-    late = ("requestReceivedTimestamp", "stageTimestamp")
-    assert not any(name.encode() in early for name in late)
-    return replace(made, members={name: value for name, value in made.members.items() if name not in late})
+def record(size: int, **changes: object) -> Record:
+    """Make a record of this many bytes in Kubernetes's order of keys, in which the request lies before the times."""
+    made: dict[str, Any] = {
+        "kind": "Event",
+        "auditID": "1",
+        "stage": "ResponseComplete",
+        "verb": "create",
+        "userAgent": "curl",
+        "objectRef": {"apiGroup": "tekton.dev"},
+        "requestObject": {"data": ""},
+        "requestReceivedTimestamp": FROM,
+        "stageTimestamp": FROM,
+        **changes,
+    }
+    made["requestObject"]["data"] = "x" * (size - len(msgspec.json.encode(made)))
+    return Record.parse(msgspec.json.encode(made))
 
 
 @pytest.mark.parametrize(
-    ("made", "check"),
+    ("made", "settings", "check"),
     [
-        (record("x"), Check(name=DEEP, ok=None, told="not checked: no record is larger than 10,240 characters")),
-        (record("x" * 11_000), ok(DEEP, "extracted from each of 1 large records")),
+        (record(5_000), (), Check(name=LARGE, ok=None, told="not checked: no record is larger than 5,000 bytes")),
         (
-            as_by_default(record("x" * 11_000)),
+            record(11_000),
+            ("extraction_cutoff=0",),
+            ok(LARGE, "searches read the whole of 1 large records, of up to 11,000 bytes"),
+        ),
+        (
+            record(11_000),
+            (),
+            ok(
+                LARGE,
+                "searches read the whole of 1 large records, of up to 11,000 bytes; "
+                "automatic extraction, on which no search depends, does not reach their end",
+            ),
+        ),
+        (
+            record(11_000),
+            ("cut_explicit_paths=true",),
             Check(
-                name=DEEP,
+                name=LARGE,
                 ok=False,
-                told="of 1 large records, Splunk does not extract: requestReceivedTimestamp, stageTimestamp",
-                advice="raise maxchars and limit in [kv], and extraction_cutoff in [spath], of Splunk's limits.conf",
+                told="Splunk does not read the whole of 1 large records, of up to 11,000 bytes, "
+                "even by explicit paths: requestReceivedTimestamp, stageTimestamp",
+                advice="raise extraction_cutoff in [spath], and maxchars and limit in [kv], of Splunk's limits.conf",
             ),
         ),
     ],
 )
-def test_fields_deep_in_a_large_record(made: Record, check: Check) -> None:
-    with serving(create_app(AuditLog((made,)))) as url:
+def test_large_records(made: Record, settings: tuple[str, ...], check: Check) -> None:
+    with serving(create_app(AuditLog((made,)), DOCUMENTED.having(*settings))) as url:
         assert list(doctor.check_splunk(splunk(url), WINDOW))[4] == check
+
+
+#: A record of a collector that marks audit records by another type.
+UNMARKED = record(600, verb="get", log_type="kube-audit")
+
+
+def test_records_without_the_type_that_is_searched_for_are_told_from_silence() -> None:
+    told = f"no audit record in audit within [{FROM}, {TO}); it holds other records, but none with log_type=audit"
+    advice = "check SPLUNK_INDEX, and what the collector adds to audit records"
+    with serving(create_app(AuditLog((UNMARKED,)))) as url:
+        assert list(doctor.check_splunk(splunk(url), WINDOW))[2:] == [
+            THERE,
+            Check(name=INDEX, ok=False, told=told, advice=advice),
+            *not_checked(LARGE),
+        ]
 
 
 # --- The others, one thing wrong at a time ---

@@ -60,7 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def results(world: World, journey: Journey, mode: IdentityMode) -> list[bytes]:
     with Splunk(world.settings) as splunk:
-        return list(splunk.search(journey.compile("main", mode), WINDOW))
+        return list(splunk.search(journey.compile(world.settings.source, mode), WINDOW))
 
 
 def converted(world: World, journey: Journey, mode: IdentityMode) -> tuple[list[TrackEvent], Counter[Reason]]:
@@ -110,7 +110,7 @@ def test_user_names_do_not_leave_splunk_as_such(world: World, journey: Journey) 
 
 def test_a_search_before_the_first_publication_fails_instead_of_finding_nobody(world: World) -> None:
     settings = SplunkSettings(url=world.settings.url, token="changeme", app="unpublished", timeout=30)
-    search = NAMING_USERS[0].compile("main", IdentityMode.SPLUNK_LOOKUP)
+    search = NAMING_USERS[0].compile(world.settings.source, IdentityMode.SPLUNK_LOOKUP)
     with (
         Splunk(settings) as splunk,
         pytest.raises(FatalError, match=r"Could not construct lookup 'segment_bridge_users, username, AS, userId, OUT"),

@@ -23,7 +23,7 @@ from segment_bridge.errors import BridgeError
 from segment_bridge.events import from_body, read_head
 from segment_bridge.plan import Plan, Resend, Span
 from segment_bridge.segment import Segment
-from segment_bridge.settings import SegmentSettings, SplunkSettings
+from segment_bridge.settings import SegmentSettings, Source, SplunkSettings
 from segment_bridge.splunk import Splunk
 from segment_bridge.staging import Staging
 
@@ -79,7 +79,7 @@ class Day:
             run.write_json(layout.map_file(name), entries)
         with Splunk(SplunkSettings(url=self.splunk, username="admin", password="changeme")) as splunk:
             for journey in catalog.JOURNEYS:
-                line.search(run, journey, index="audit", splunk=splunk)
+                line.search(run, journey, source=Source("audit"), splunk=splunk)
         batches = line.convert_results(run)
         self.fragile.down = down
         with pytest.MonkeyPatch.context() as patch, Segment(self._settings) as client:

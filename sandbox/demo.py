@@ -46,7 +46,11 @@ def demonstrate(folder: Path, console: Console) -> list[str]:
         report = newest_report(home)
         arrived = accepted(addresses["segment"])
     print_report(report, console)
-    faults = [*differences(report, traffic.manifest), *misses(home, report["run"], arrived)]
+    faults = [
+        *differences(report, traffic.manifest),
+        *misses(home, report["run"], arrived),
+        *misnamed(arrived, traffic.manifest),
+    ]
     if not faults:
         console.print(f"Segment's stand-in holds exactly the {len(arrived):,} events sent, each once.", style="green")
     console.print(f"{time.monotonic() - began:.0f} s; the report and every file of the run lie in {home / 'staging'}")
@@ -140,6 +144,8 @@ def differences(report: Json, manifest: Json) -> list[str]:
         ):
             if counted != due:
                 faults.append(f"{journey.name}: {counted} {what}, and {due} were due")
+    if report["truncated"] != manifest["truncated"]:
+        faults.append(f"{report['truncated']} truncated, and {manifest['truncated']} were due")
     return faults
 
 
@@ -154,6 +160,14 @@ def misses(home: Path, run: str, arrived: list[bytes]) -> list[str]:
     if twice := sum(count > 1 for count in there.values()):
         faults.append(f"{twice} events were accepted more than once")
     return faults
+
+
+def misnamed(arrived: list[bytes], manifest: Json) -> list[str]:
+    """Compare the names of what Segment's stand-in holds with those that the traffic's maker knows."""
+    due = sum((Counter(journey["names"]) for journey in manifest["journeys"].values()), Counter[str]())
+    there = Counter(json.loads(event)["event"] for event in arrived)
+    names = sorted(due.keys() | there.keys())
+    return [f"{there[name]} {name}, and {due[name]} were due" for name in names if there[name] != due[name]]
 
 
 def print_report(report: Json, console: Console) -> None:

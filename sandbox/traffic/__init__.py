@@ -55,12 +55,15 @@ class Traffic:
 
         ``records`` is the number of lines; ``journeys`` leads from each journey's title to its results in the whole
         log: ``matching`` (their number), ``audit_ids`` (sorted, one for each result that has one), ``events`` (those
-        that become track events) and ``rejected`` (numbers by reason). ``users`` and ``workspaces`` are the maps.
+        that become track events), ``names`` (the numbers of different events by name) and ``rejected`` (numbers by
+        reason). ``truncated`` are the numbers of records that the API server has cut, by resource; ``users`` and
+        ``workspaces`` are the maps.
         """
         ledger = self._ledger
         return {
             "records": ledger.steps + self._noise,
             "journeys": {str(journey): tally.to_json() for journey, tally in ledger.tallies.items()},
+            "truncated": dict(sorted(ledger.truncated.items())),
             "users": dict(sorted(self._population.user_ids.items())),
             "workspaces": dict(sorted(self._population.spaces.items())),
         }

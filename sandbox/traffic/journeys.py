@@ -24,18 +24,32 @@ class Journey(StrEnum):
     PULL_REQUEST = "Pull Request created events"
 
 
+#: The names of events, where all of a journey have the same.
+EVENTS = {
+    Journey.APPLICATION: "Application created",
+    Journey.BUILD_CREATED: "Build PipelineRun created",
+    Journey.BUILD_STARTED: "Build PipelineRun started",
+    Journey.CLAIR_SCAN: "Clair scan TaskRun completed",
+    Journey.BUILD_ENDED: "Build PipelineRun ended",
+    Journey.RELEASE: "Release process done",
+    Journey.PULL_REQUEST: "Pull request created",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Why a record belongs to a journey, and what decides about the event to be made of it.
 
-    ``user`` is who asked, where the journey tells; ``merge_url`` is the pull request, of whose records the earliest
-    counts; ``oversize`` says that the event would be larger than Segment takes.
+    ``event`` is its name; ``user`` is who asked, where the journey tells; ``once`` names what counts once, by its
+    earliest record: a pull request, or a PipelineRun that starts; ``oversize`` says that the event would be larger than
+    Segment takes.
     """
 
     journey: Journey
     workspace: Workspace
+    event: str
     user: Person | None = None
-    merge_url: str | None = None
+    once: str | None = None
     oversize: bool = False
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.traffic.journeys import Journey
+from sandbox.traffic.shapes import TRUNCATED
 
 if TYPE_CHECKING:
     from sandbox.traffic.journeys import Signal, Step
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """The results of one journey's search over the whole log; ``audit_ids`` has one entry a result that has an ID."""
+    """The results of one journey's search over the whole log.
+
+    ``audit_ids`` has one entry a result that has an ID. ``names`` counts the events by their names, those of one audit
+    ID once, as Segment drops the repeats.
+    """
 
     matching: int = 0
+    names: Counter[str] = field(default_factory=Counter)
     audit_ids: list[str] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -27,6 +33,7 @@ class Tally:
             "matching": self.matching,
             "audit_ids": sorted(self.audit_ids),
             "events": self.matching - self.rejected.total(),
+            "names": dict(sorted(self.names.items())),
             "rejected": dict(sorted(self.rejected.items())),
         }
 
@@ -37,13 +44,17 @@ class Ledger:
     def __init__(self) -> None:
         self.tallies = {journey: Tally() for journey in Journey}
         self.steps = 0
-        self._merge_urls: set[str] = set()
+        #: By resource, the records of the journeys' kinds that the API server has cut.
+        self.truncated: Counter[str] = Counter()
+        self._seen: set[str] = set()
 
     def enter(self, step: Step) -> None:
         """Count one step."""
         self.steps += 1
+        if TRUNCATED in step.record.get("annotations", ()):
+            self.truncated[step.record["objectRef"]["resource"]] += 1
         signal = step.signal
-        if signal is None or self._seen_before(signal.merge_url):
+        if signal is None or (signal.once and self._seen_before(signal.once)):
             return
         tally = self.tallies[signal.journey]
         tally.matching += 1
@@ -53,17 +64,17 @@ class Ledger:
         reason = _rejection(signal, audit_id)
         if reason is not None:
             tally.rejected[reason] += 1
+        elif not self._seen_before(str(audit_id)):
+            tally.names[signal.event] += 1
 
     @property
     def signals(self) -> int:
         """The number of results in all."""
         return sum(tally.matching for tally in self.tallies.values())
 
-    def _seen_before(self, merge_url: str | None) -> bool:
-        if merge_url is None:
-            return False
-        seen = merge_url in self._merge_urls
-        self._merge_urls.add(merge_url)
+    def _seen_before(self, what: str) -> bool:
+        seen = what in self._seen
+        self._seen.add(what)
         return seen
 
 

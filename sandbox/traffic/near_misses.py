@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sandbox.traffic.journeys import Journey
-from sandbox.traffic.objects import BUILD_TYPE, REQUEST, STATUS
-from sandbox.traffic.shapes import failed
+from sandbox.traffic.objects import BUILD_TYPE, REQUEST, SCAN_RESULTS, STATUS
+from sandbox.traffic.shapes import failed, truncated
 from sandbox.traffic.values import SECOND, Record, microtime, uuid
 
 Change: TypeAlias = Callable[[Random, Record], None]
@@ -30,7 +30,9 @@ def near_miss(rng: Random, at: int, journey: Journey, record: Record) -> Record:
     """Return a record of another request, received at ``at``, that the journey just does not select."""
     copy: Record = msgspec.json.decode(msgspec.json.encode(record))
     copy |= {"auditID": uuid(rng), "requestReceivedTimestamp": microtime(at), "stageTimestamp": microtime(at + SECOND)}
-    changes = _CHANGES[journey]
+    if journey is Journey.PULL_REQUEST:
+        copy.pop("impersonatedUser", None)  # or it would be a request of that person
+    changes = _CHANGES[journey] + _ANY
     which = rng.randrange(len(changes) + 1)
     if which == len(changes):
         return failed(copy, rng.choice((403, 404, 409, 422, 500)))
@@ -63,7 +65,7 @@ def _in_list(path: tuple[str, ...], key: str, value: str, **values: tuple[str, .
 
     def change(rng: Random, record: Record) -> None:
         for element in _parent(record, path).get(path[-1], ()):
-            if element[key] == value:
+            if element.get(key) == value:
                 element.update({member: rng.choice(choices) for member, choices in values.items()})
 
     return change
@@ -74,9 +76,10 @@ def _condition(type_: str, **values: tuple[str, ...]) -> Change:
 
 
 def _without_scan_result(rng: Random, record: Record) -> None:
-    names = ("OLD_CLAIR_SCAN_RESULT_1", "SCAN_RESULT")
+    names = ("OLD_CLAIR_SCAN_RESULT_1", "SCAN_RESULT", "SCAN_OUTPUT_1")
     for results in ("results", "taskResults"):
-        _in_list((*_OBJECT_STATUS, results), "name", "CLAIR_SCAN_RESULT", name=names)(rng, record)
+        for name in SCAN_RESULTS:
+            _in_list((*_OBJECT_STATUS, results), "name", name, name=names)(rng, record)
 
 
 def _by_the_system(_: Random, record: Record) -> None:
@@ -85,17 +88,47 @@ def _by_the_system(_: Random, record: Record) -> None:
     record["user"] = {"username": account, "groups": ["system:serviceaccounts", "system:authenticated"]}
 
 
-def _dry_run(_: Random, record: Record) -> None:
-    """Make it a creation that stores nothing, and so gets no resource version."""
+def _dry_run(rng: Random, record: Record) -> None:
+    path = record["requestURI"].partition("?")[0]
+    queries = ("dryRun=All", "dryRun=All&fieldManager=kubectl", "fieldManager=kubectl&dryRun=All")
+    record["requestURI"] = f"{path}?{rng.choice(queries)}"
+
+
+def _dry_delete(_: Random, record: Record) -> None:
+    options = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "dryRun": ["All"]}
+    record |= {"verb": "delete", "requestObject": options}
+
+
+def _not_stored(rng: Random, record: Record) -> None:
+    """Make it a creation without a resource version, by the verb create or by server-side apply."""
+    record["verb"] = rng.choice(("create", "patch"))
+    record["responseStatus"]["code"] = 201
+    _drop(*_VERSION)(rng, record)
+
+
+def _applied_again(_: Random, record: Record) -> None:
+    """Make it a server-side apply of an object that there was."""
+    record["verb"] = "patch"
+    record["responseStatus"]["code"] = 200
+
+
+def _truncated(_: Random, record: Record) -> None:
+    cut = truncated(record)
+    record.clear()
+    record |= cut
+
+
+def _created_truncated(rng: Random, record: Record) -> None:
     record["verb"] = "create"
-    record["requestURI"] = f"{record['requestURI'].partition('?')[0]}?dryRun=All"
-    _drop(*_VERSION)(_, record)
+    _truncated(rng, record)
 
 
 def _pac(state: Any) -> str:  # noqa: ANN401 - any JSON value
     return msgspec.json.encode({"pac": state, "message": "done"}).decode()
 
 
+#: What keeps a record out of any journey.
+_ANY: tuple[Change, ...] = (_dry_run,)
 _ELSEWHERE = (
     _put(_GROUP, "appstudio.example.com", "results.tekton.dev"),
     _put(_RESOURCE, "snapshots", "customruns"),
@@ -113,20 +146,21 @@ _ENABLED = {"state": "enabled", "merge-url": "https://github.com/acme/unwanted/p
 
 _CHANGES: dict[Journey, tuple[Change, ...]] = {
     Journey.APPLICATION: (
-        *(*_ELSEWHERE, _put(_VERB, "update", "patch", "delete", "get"), _NOT_CREATED, _by_the_system),
-        *(_drop(*_VERSION), _dry_run),
+        *(*_ELSEWHERE, _put(_VERB, "update", "delete", "get"), _NOT_CREATED, _by_the_system),
+        *(_drop(*_VERSION), _applied_again, _truncated),
     ),
     Journey.COMPONENT: (
         *(*_ELSEWHERE, _put(_VERB, "get", "list", "watch", "deletecollection"), _NOT_CREATED, _by_the_system),
-        *(_dry_run, _dry_run),
+        *(_not_stored, _not_stored, _dry_delete, _created_truncated),
     ),
     Journey.BUILD_CREATED: (
         *(*_ELSEWHERE, _put(_VERB, "get", "patch"), _NOT_CREATED, *_NOT_A_BUILD),
-        *(_drop(*_VERSION), _dry_run),
+        *(_drop(*_VERSION), _truncated),
     ),
     Journey.BUILD_STARTED: (
         *(*_ELSEWHERE, _put(_VERB, "patch", "get"), _NOT_OK, *_SUBRESOURCES, *_NOT_A_BUILD, _drop(*_VERSION)),
         *(_drop(*_OBJECT_STATUS, "startTime"), _NOT_THE_SUCCEEDED),
+        _condition("Succeeded", status=("True", "False", "unknown")),
         _condition("Succeeded", reason=("Pending", "Started", "ResolvingTaskRef")),
         _condition(
             "Succeeded",
@@ -148,16 +182,17 @@ _CHANGES: dict[Journey, tuple[Change, ...]] = {
     ),
     Journey.BUILD_ENDED: (
         *(*_ELSEWHERE, _put(_VERB, "patch", "get"), _NOT_OK, *_SUBRESOURCES, *_NOT_A_BUILD, _drop(*_VERSION)),
-        *(_NOT_DONE, _NOT_THE_SUCCEEDED),
-        _condition("Succeeded", reason=("Running", "Cancelled", "PipelineRunTimeout", "CompletedLate")),
+        *(_NOT_DONE, _NOT_THE_SUCCEEDED, _truncated),
+        _condition("Succeeded", status=("Unknown", "true", "")),
     ),
     Journey.RELEASE: (
         *(*_ELSEWHERE, _put(_VERB, "update", "get"), _NOT_OK, *_SUBRESOURCES, _drop(*_VERSION), _NOT_DONE),
         _condition("Released", type=("NotReleased", "ReleasedOnce", "PreReleased")),
-        _condition("Released", reason=("Progressing", "Skipped")),
+        _condition("Released", status=("Unknown", "false", "")),
+        _truncated,
     ),
     Journey.PULL_REQUEST: (
-        *(*_ELSEWHERE, _put(_VERB, "patch", "get"), _NOT_OK),
+        *(*_ELSEWHERE, _put(_VERB, "patch", "get"), _NOT_OK, _truncated),
         _put(
             ("user", "username"),
             "system:serviceaccount:build-service:build-service-controller-manager-2",

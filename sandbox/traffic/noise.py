@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.traffic import objects, texts
-from sandbox.traffic.shapes import Call, Resource, audit, failed, person, received, service_account, system
+from sandbox.traffic.shapes import Call, Resource, audit, failed, person, received, service_account, system, truncated
 from sandbox.traffic.values import Record, suffix, time
 
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ class Noise:
             "spec": {"application": "app"},
         }
         call = Call("create", _SNAPSHOTS, meta["namespace"], meta["name"], code=201, request=answer, response=answer)
-        return audit(rng, at, caller, call)
+        record = audit(rng, at, caller, call)
+        return truncated(record) if rng.getrandbits(3) == 0 else record
 
     def _application_edit(self, at: int) -> Record:
         rng, people = self._rng, self._population.people

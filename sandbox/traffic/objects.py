@@ -24,6 +24,13 @@ REQUEST = "build.appstudio.openshift.io/request"
 STATUS = "build.appstudio.openshift.io/status"
 BUILD_TYPE = "pipelines.appstudio.openshift.io/type"
 
+SCAN_RESULTS = ("CLAIR_SCAN_RESULT", "SCAN_OUTPUT")
+_OTHER_RESULTS: tuple[Record, ...] = (
+    {"name": "TEST_OUTPUT", "type": "string", "value": '{"result":"SUCCESS","vulnerabilities":{"critical":99}}'},
+    {"name": "IMAGES_PROCESSED", "type": "string"},
+    {"name": "IMAGES", "type": "array", "value": ["quay.example.com/acme/a", "quay.example.com/acme/b"]},
+    {"name": "IMAGE", "type": "object", "value": {"vulnerabilities": {"critical": 98}}},
+)
 _FIELDS = msgspec.Raw(
     b'{"f:metadata":{"f:annotations":{".":{},"f:build.appstudio.openshift.io/status":{}},"f:labels":{".":{},'
     b'"f:appstudio.openshift.io/application":{}}},"f:spec":{".":{},"f:application":{},"f:source":{".":{},'
@@ -31,7 +38,17 @@ _FIELDS = msgspec.Raw(
 )
 _HOSTS = ("https://github.com/acme-{}/{}", "https://gitlab.example.com/acme-{}/{}.git", "https://example.org/æ-{}/{}")
 _DECOYS = (("Completed", "not this one"), ("Running", "Tasks Completed: 0 (not this one)"))
-_BRANCHES = ("main", "main", "main", "release-1.2", "feature/größe-測試", "weird \"branch\" \\ 'name'", "🚀/launch")
+_BRANCHES = (
+    "main",
+    "main",
+    "main",
+    "release-1.2",
+    "feature/größe-測試",
+    "weird \"branch\" \\ 'name'",
+    "🚀/launch",
+    "1.10",
+    "1e10",
+)
 
 
 def metadata(rng: Random, at: int, namespace: str, name: str, **more: object) -> Record:
@@ -58,13 +75,15 @@ def metadata(rng: Random, at: int, namespace: str, name: str, **more: object) ->
 
 
 def conditions(rng: Random, at: int, **which: object) -> list[Record]:
-    """Return status conditions: the given one, and none to two whose types only hold its type's name."""
+    """Return status conditions: the given one, and none to two others, which may lack keys that it has."""
     changed = {"lastTransitionTime": time(at)}
     listed: list[Record] = [which | changed]
     for decoy in (f"Not{which['type']}", f"{which['type']}Once"):
         if rng.random() < 1 / 4:
             reason, message = rng.choice(_DECOYS)
             about = {"type": decoy, "status": "False", "reason": reason, "message": message}
+            for key in rng.sample(sorted(about), rng.randrange(3)):
+                del about[key]
             listed.insert(rng.randrange(len(listed) + 1), about | changed)
     return listed
 
@@ -86,10 +105,16 @@ def application(rng: Random, at: int, namespace: str, name: str) -> Record:
 
 
 def component(rng: Random, at: int, namespace: str, app: str, name: str) -> Record:
-    """Return a Component just created; its revision and context are sometimes null."""
+    """Return a Component just created; its revision may be null, and its source of the newer shape."""
     url = _HOSTS[rng.randrange(len(_HOSTS))].format(suffix(rng), name)
     revision = None if rng.randrange(6) == 0 else _BRANCHES[rng.randrange(len(_BRANCHES))]
     context = None if rng.randrange(3) == 0 else "./"
+    source: Record = {"git": {"url": url, "revision": revision, "context": context}}
+    if rng.randrange(4) == 0:
+        source = {
+            "url": url,
+            "versions": [{"name": "v1", "revision": "release-1"}, {"name": "v2", "revision": revision}],
+        }
     return {
         "apiVersion": COMPONENTS.api_version,
         "kind": "Component",
@@ -99,7 +124,7 @@ def component(rng: Random, at: int, namespace: str, app: str, name: str) -> Reco
             "componentName": name,
             "containerImage": f"quay.example.com/acme/{namespace}/{name}",
             "replicas": 1,
-            "source": {"git": {"url": url, "revision": revision, "context": context}},
+            "source": source,
             "secret": None,
         },
         "status": {"conditions": conditions(rng, at, type="Created", status="True", reason="OK", message="Created")},
@@ -109,7 +134,8 @@ def component(rng: Random, at: int, namespace: str, app: str, name: str) -> Reco
 def pipelinerun(rng: Random, at: int, version: str, owner: Record) -> Record:
     """Return a build's PipelineRun just created for a component."""
     name, namespace = owner["metadata"]["name"], owner["metadata"]["namespace"]
-    git = owner["spec"]["source"]["git"]
+    source = owner["spec"]["source"]
+    git = source.get("git") or {"url": source["url"], "revision": None}
     sha = f"{rng.getrandbits(160):040x}"
     run = f"{name}-on-push-{suffix(rng)}"
     annotations = {
@@ -147,10 +173,10 @@ def clair_scan(rng: Random, at: int, build: Record) -> Record:
     if rng.randrange(8) == 0:
         del counts["low"]
     report = msgspec.json.encode({"vulnerabilities": counts, "unpatched_vulnerabilities": {"critical": 0}}).decode()
-    results = [{"name": "CLAIR_SCAN_RESULT", "type": "string", "value": report}]
-    for other in ("TEST_OUTPUT", "IMAGES_PROCESSED"):
-        result = {"name": other, "type": "string", "value": '{"result":"SUCCESS","vulnerabilities":{"critical":99}}'}
-        results.insert(rng.randrange(len(results) + 1), result)
+    results: list[Record] = [{"name": rng.choice(SCAN_RESULTS), "type": "string", "value": report}]
+    for other in _OTHER_RESULTS:
+        if rng.randrange(2):
+            results.insert(rng.randrange(len(results) + 1), other)
     succeeded = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": "All Steps have completed"}
     labels = build["metadata"]["labels"] | {"tekton.dev/pipelineTask": "clair-scan", "tekton.dev/pipelineRun": run}
     owner = {"apiVersion": build["apiVersion"], "kind": "PipelineRun", "name": run, "uid": build["metadata"]["uid"]}
@@ -170,14 +196,24 @@ def clair_scan(rng: Random, at: int, build: Record) -> Record:
 
 
 def release(rng: Random, at: int, namespace: str, app: Record) -> Record:
-    """Return a Release in progress; now and then it belongs to no application."""
+    """Return a Release in progress; newer ones have no owner but a label, and now and then one has neither."""
     name = app["metadata"]["name"]
     owner = {"apiVersion": app["apiVersion"], "kind": app["kind"], "name": name, "uid": app["metadata"]["uid"]}
-    owners: Record = {} if rng.randrange(10) == 0 else {"ownerReferences": [owner]}
+    foreign = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "name": "tenants", "uid": uuid(rng)}
+    label = {"labels": {"appstudio.openshift.io/application": name}}
+    whose: Record = rng.choice(
+        (
+            {"ownerReferences": [owner]},
+            {"ownerReferences": [foreign, {"kind": "Application", "name": "of-no-group"}, owner]},
+            label | {"ownerReferences": [foreign]},
+            label,
+            {},
+        )
+    )
     return {
         "apiVersion": RELEASES.api_version,
         "kind": "Release",
-        "metadata": metadata(rng, at, namespace, f"{name}-{suffix(rng)}", **owners),
+        "metadata": metadata(rng, at, namespace, f"{name}-{suffix(rng)}", **whose),
         "spec": {"releasePlan": f"{name}-to-production", "snapshot": f"{name}-{suffix(rng)}"},
         "status": {"startTime": time(at)},
     }

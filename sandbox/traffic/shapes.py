@@ -22,6 +22,8 @@ _AGENTS = (
     "oc/4.17.0 (darwin/arm64) kubernetes/6fdacf0",
     'curl/8.9.1 "quoted" \\ and ☃',
 )
+#: The annotation of a record that the API server has cut because it is too large.
+TRUNCATED = "audit.k8s.io/truncated"
 _REASONS = {403: "Forbidden", 404: "NotFound", 409: "AlreadyExists", 422: "Invalid", 500: "InternalError"}
 
 
@@ -116,6 +118,24 @@ def failed(record: Record, code: int) -> Record:
     answer = {"kind": "Status", "apiVersion": "v1", "message": f"the request was refused: {reason}"} | status
     changes: Record = {"responseStatus": status, "responseObject": answer}
     return record | changes | ({"annotations": _DENIED} if code == 403 else {})  # noqa: PLR2004 - Forbidden
+
+
+def truncated(record: Record) -> Record:
+    """Return the same record as the API server cuts it: without its objects, and with a mark."""
+    kept = {key: value for key, value in record.items() if key not in ("requestObject", "responseObject")}
+    return kept | {"annotations": record["annotations"] | {TRUNCATED: "true"}}
+
+
+def enlarged(record: Record, fields: object) -> Record:
+    """Return the same record with managed fields before all else in its objects.
+
+    Its keys stand in the order of the alphabet, as some collectors print them, and ``log_type`` comes last.
+    """
+    made = {key: record[key] for key in sorted(record) if key != "log_type"}
+    for key in ("requestObject", "responseObject"):
+        if isinstance(part := made.get(key), dict) and "metadata" in part:
+            made[key] = part | {"metadata": {"managedFields": [{"fieldsV1": fields}], **part["metadata"]}}
+    return made | {"log_type": record["log_type"]}
 
 
 def _uri(call: Call) -> str:

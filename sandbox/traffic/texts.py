@@ -10,6 +10,9 @@ MESSAGES = (
     "Tasks Completed: 4 (Failed: 1, Cancelled 0), Skipped: 2",
     '"step-build" exited with code 1: open C:\\new\\table: 100 % full; {"json": ["inside"]} <&> $HOME `id`',
     "bâtiment e\u0301chec 🧑‍🚀👩🏽‍💻 試験 \u202eנכשל\u202c ok",
+    "1.10",
+    '{"exit": 1}',
+    "'quoted' at the start",
     "first line\nsecond\tline\r\nU+2028:\u2028U+0085:\x85the end",
 )
 
@@ -27,10 +30,15 @@ def _text(size: int) -> msgspec.Raw:
 
 _LARGE = {size: _text(size) for size in (_100_KB, _1_MB)}
 
-FIELDS = msgspec.json.encode(
-    {"f:metadata": {"f:annotations": {f"f:example.com/parameter-{number}": {} for number in range(3_000)}}}
-)
-"""More than 100 KB of managed fields, as JSON."""
+
+def _fields(count: int) -> msgspec.Raw:
+    annotations: dict[str, object] = {f"f:example.com/parameter-{number}": {} for number in range(count)}
+    return msgspec.Raw(msgspec.json.encode({"f:metadata": {"f:annotations": annotations}}))
+
+
+#: Managed fields of more than 100 KB, and of more than the 5,000 bytes that Splunk extracts of its own accord.
+FIELDS = _fields(3_000)
+SOME_FIELDS = _fields(160)
 
 
 def large_text(number: int, *, often: int) -> msgspec.Raw | None:

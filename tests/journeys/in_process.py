@@ -14,13 +14,13 @@ from sandbox.splunk.export import stream
 from sandbox.splunk.records import Record, microseconds
 from segment_bridge.catalog import JOURNEYS
 from segment_bridge.convert import convert
-from segment_bridge.events import TrackEvent
+from segment_bridge.events import Rejection, TrackEvent
 from segment_bridge.identity import Maps
 from segment_bridge.settings import Source
 from tests.journeys.cases import END, START, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sandbox.splunk.commands import Search
 
@@ -46,9 +46,14 @@ def compiled(title: str, settings: tuple[str, ...]) -> Search:
 
 
 def found(records: Iterable[dict[str, Any]], title: str, *settings: str) -> list[dict[str, Any]]:
-    """Return the events that the journey of a title makes of records; none may be rejected."""
+    """Return the events that the journey of a title makes of records in the window; none may be rejected."""
     lines = (json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in records)
     results = compiled(title, settings).run(AuditLog(tuple(map(Record.parse, lines))), FIRST, LAST)
-    events = [*convert(b"".join(stream(results, preview=False)).split(b"\n"), MAPS)]
-    assert [event for event in events if not isinstance(event, TrackEvent)] == []
-    return [json.loads(event.body) for event in events if isinstance(event, TrackEvent)]
+    made = converted(results, MAPS)
+    assert [one for one in made if isinstance(one, Rejection)] == []
+    return [json.loads(one.body) for one in made if isinstance(one, TrackEvent)]
+
+
+def converted(results: Iterator[dict[str, Any]], maps: Maps) -> list[TrackEvent | Rejection]:
+    """Convert the results of a search by way of the lines in which Splunk gives them."""
+    return [*convert(b"".join(stream(results, preview=False)).split(b"\n"), maps)]

@@ -23,6 +23,13 @@ BUILD_SERVICE = "system:serviceaccount:build-service:build-service-controller-ma
 TYPE = "pipelines.appstudio.openshift.io/type"
 REQUEST = "build.appstudio.openshift.io/request"
 STATUS = "build.appstudio.openshift.io/status"
+ANNOTATIONS = "/metadata/annotations"
+REQUEST_PATH = f"{ANNOTATIONS}/build.appstudio.openshift.io~1request"
+TRUNCATED = "audit.k8s.io/truncated"
+KINDS = {
+    *((APPSTUDIO, "applications"), (APPSTUDIO, "components"), (APPSTUDIO, "releases")),
+    *((TEKTON, "pipelineruns"), (TEKTON, "taskruns")),
+}
 TOO_LARGE = 32_000
 
 
@@ -38,7 +45,22 @@ def of(record: Json, group: str, resource: str, codes: tuple[int, ...], *verbs: 
         "resource": get(record, "objectRef", "resource") == resource,
         "code": get(record, "responseStatus", "code") in codes,
         "verb": record["verb"] in verbs,
+        "dry run": not dry_run(record),
     }
+
+
+def dry_run(record: Json) -> bool:
+    parameters = record["requestURI"].partition("?")[2].split("&")
+    options = get(record, "requestObject", "kind") == "DeleteOptions"
+    return "dryRun=All" in parameters or (options and "All" in record["requestObject"].get("dryRun", ()))
+
+
+def applied_again(record: Json) -> bool:
+    return bool(record["verb"] == "patch" and get(record, "responseStatus", "code") == 200)
+
+
+def creates(record: Json) -> bool:
+    return bool(record["verb"] == "create" or (record["verb"], get(record, "responseStatus", "code")) == ("patch", 201))
 
 
 def by_user(record: Json) -> bool:
@@ -64,14 +86,16 @@ def in_status(record: Json, key: str) -> bool:
 
 
 def condition(record: Json, type_: str) -> Json:
-    found = [c for c in get(record, "responseObject", "status", "conditions") or () if c["type"] == type_]
+    found = [c for c in get(record, "responseObject", "status", "conditions") or () if c.get("type") == type_]
     return found[0] if found else {}
 
 
 def scan_result(record: Json) -> Json | None:
     status = get(record, "responseObject", "status")
     results = [*(get(status, "taskResults") or ()), *(get(status, "results") or ())]
-    found = [json.loads(result["value"]) for result in results if result["name"] == "CLAIR_SCAN_RESULT"]
+    found = [
+        json.loads(result["value"]) for result in results if result["name"] in ("CLAIR_SCAN_RESULT", "SCAN_OUTPUT")
+    ]
     return found[0] if found else None
 
 
@@ -84,13 +108,17 @@ def pac(record: Json) -> Json:
 
 
 def application(record: Json) -> dict[str, bool]:
-    clauses = of(record, APPSTUDIO, "applications", (200, 201), "create")
-    return clauses | {"user": by_user(record), "stored": stored(record)}
+    clauses = of(record, APPSTUDIO, "applications", (200, 201), "create", "patch")
+    return clauses | {"user": by_user(record), "created": not applied_again(record), "stored": stored(record)}
 
 
 def component(record: Json) -> dict[str, bool]:
     clauses = of(record, APPSTUDIO, "components", (200, 201), "create", "update", "delete", "patch")
-    return clauses | {"user": by_user(record), "stored": record["verb"] != "create" or stored(record)}
+    return clauses | {
+        "user": by_user(record),
+        "stored": not creates(record) or stored(record),
+        "pull request": not all(pull_request(record).values()),
+    }
 
 
 def build_created(record: Json) -> dict[str, bool]:
@@ -106,8 +134,9 @@ def build_started(record: Json) -> dict[str, bool]:
         "stored": stored(record),
         "startTime": in_status(record, "startTime"),
         "condition": bool(succeeded),
-        "reason": not succeeded or succeeded["reason"] == "Running",
-        "message": not succeeded or succeeded["message"].startswith("Tasks Completed: 0 "),
+        "status": not succeeded or succeeded.get("status") == "Unknown",
+        "reason": not succeeded or succeeded.get("reason") == "Running",
+        "message": not succeeded or str(succeeded.get("message")).startswith("Tasks Completed: 0 "),
     }
 
 
@@ -118,8 +147,8 @@ def clair_scan(record: Json) -> dict[str, bool]:
         "task": get(record, "requestObject", "metadata", "labels", "tekton.dev/pipelineTask") == "clair-scan",
         "completionTime": in_status(record, "completionTime"),
         "condition": bool(succeeded),
-        "reason": not succeeded or succeeded["reason"] == "Succeeded",
-        "status": not succeeded or succeeded["status"] == "True",
+        "reason": not succeeded or succeeded.get("reason") == "Succeeded",
+        "status": not succeeded or succeeded.get("status") == "True",
         "result": scan_result(record) is not None,
     }
 
@@ -132,7 +161,7 @@ def build_ended(record: Json) -> dict[str, bool]:
         "stored": stored(record),
         "completionTime": in_status(record, "completionTime"),
         "condition": bool(succeeded),
-        "reason": not succeeded or succeeded["reason"] in ("Completed", "Failed"),
+        "status": not succeeded or succeeded.get("status") in ("True", "False"),
     }
 
 
@@ -143,7 +172,7 @@ def release(record: Json) -> dict[str, bool]:
         "stored": stored(record),
         "completionTime": in_status(record, "completionTime"),
         "condition": bool(released),
-        "reason": not released or released["reason"] in ("Succeeded", "Failed"),
+        "status": not released or released.get("status") in ("True", "False"),
     }
 
 
@@ -170,6 +199,51 @@ PREDICATES: dict[str, Callable[[Json], dict[str, bool]]] = {
     "Pull Request created events": pull_request,
 }
 CARRIES_USER = ("Application events", "Component events")
+NAMES = {
+    "Application events": "Application created",
+    "Build PipelineRun creation events": "Build PipelineRun created",
+    "Build PipelineRun started events": "Build PipelineRun started",
+    "Clair scan TaskRun completion events": "Clair scan TaskRun completed",
+    "Build PipelineRun Completed or Failed events": "Build PipelineRun ended",
+    "Release Succeeded or Failed events": "Release process done",
+    "Pull Request created events": "Pull request created",
+}
+
+
+def once(title: str, record: Json) -> str | None:
+    """Return what a journey counts once, by its earliest record."""
+    if title == "Pull Request created events":
+        return str(pac(record)["merge-url"])
+    if title == "Build PipelineRun started events":
+        uid = get(record, "responseObject", "metadata", "uid")
+        return str(uid or (record["objectRef"]["namespace"], record["objectRef"]["name"]))
+    return None
+
+
+def name(title: str, record: Json) -> str:
+    """Return the name of the event that a record becomes."""
+    if title in NAMES:
+        return NAMES[title]
+    wish = wished(record.get("requestObject")) if record["verb"] == "patch" and not creates(record) else None
+    done = {"create": "created", "update": "updated", "delete": "deleted", "patch": "patched"}
+    return f"Component {'created' if creates(record) else wish or done[record['verb']]}"
+
+
+def wished(body: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return what a patch leaves in the annotation of requests, if it has put it there."""
+    if not isinstance(body, list):
+        asked = get(body, "metadata", "annotations", REQUEST)
+        return None if asked is None else str(asked)
+    left = None
+    for operation in body:
+        if operation["op"] == "test":
+            continue
+        value = operation.get("value")
+        if operation["path"] == REQUEST_PATH:
+            left = value
+        if operation["path"] == ANNOTATIONS:
+            left = get(value, REQUEST)
+    return None if left is None else str(left)
 
 
 # A clause about a part of something (a condition's reason, an annotation's state) holds where the whole is missing,
@@ -180,7 +254,7 @@ def search(records: Iterable[Json]) -> tuple[dict[str, list[Json]], set[tuple[st
     """Return the results of every journey, and the clauses that some record fails while it satisfies the others."""
     results: dict[str, list[Json]] = {title: [] for title in PREDICATES}
     lone: set[tuple[str, str]] = set()
-    merge_urls: set[str] = set()
+    seen: set[str] = set()
     for record in records:
         for title, predicate in PREDICATES.items():
             failed = [clause for clause, holds in predicate(record).items() if not holds]
@@ -188,10 +262,10 @@ def search(records: Iterable[Json]) -> tuple[dict[str, list[Json]], set[tuple[st
                 lone.add((title, failed[0]))
             if failed:
                 continue
-            if title == "Pull Request created events":
-                if pac(record)["merge-url"] in merge_urls:
+            if (key := once(title, record)) is not None:
+                if key in seen:
                     continue
-                merge_urls.add(pac(record)["merge-url"])
+                seen.add(key)
             results[title].append(record)
     return results, lone
 
@@ -233,7 +307,7 @@ def size_of_event(title: str, record: Json) -> int:
         "Build PipelineRun Completed or Failed events": "Succeeded",
         "Release Succeeded or Failed events": "Released",
     }
-    message = condition(record, type_[title])["message"] if title in type_ else ""
+    message = condition(record, type_[title]).get("message") if title in type_ else ""
     small = {key: record[key] for key in ("objectRef", "userAgent", "user")}
     meta = get(record, "responseObject", "metadata", "annotations") or {}
     small |= {key: value for key, value in meta.items() if key != "example.com/export"}
@@ -256,6 +330,13 @@ def rejection(title: str, record: Json, users: dict[str, str], spaces: dict[str,
     return "too_large" if size_of_event(title, record) > TOO_LARGE else None
 
 
+def truncated(records: list[Json]) -> dict[str, int]:
+    """Count, by resource, the records of the journeys' kinds that have been cut."""
+    cut = [record for record in records if get(record, "annotations", TRUNCATED) == "true"]
+    kinds = [record["objectRef"] for record in cut if get(record, "responseStatus", "code") in (200, 201)]
+    return dict(Counter(ref["resource"] for ref in kinds if (ref.get("apiGroup"), ref["resource"]) in KINDS))
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -275,16 +356,20 @@ def test_the_manifest_says_what_the_rules_find(plan: Plan, tmp_path: Path) -> No
     results, _ = search(records)
     expected = {}
     for title, found in results.items():
-        reasons = Counter(reason for record in found if (reason := rejection(title, record, users, spaces)) is not None)
+        outcomes = [rejection(title, record, users, spaces) for record in found]
+        reasons = Counter(filter(None, outcomes))
+        kept = {record["auditID"]: record for record, reason in zip(found, outcomes, strict=True) if reason is None}
         expected[title] = {
             "matching": len(found),
             "audit_ids": sorted(record["auditID"] for record in found if "auditID" in record),
             "events": len(found) - reasons.total(),
+            "names": dict(Counter(name(title, record) for record in kept.values())),
             "rejected": dict(reasons),
         }
     assert traffic.manifest == {
         "records": len(records),
         "journeys": expected,
+        "truncated": truncated(records),
         "users": users,
         "workspaces": spaces,
     }

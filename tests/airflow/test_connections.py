@@ -248,7 +248,7 @@ def test_a_splunk_that_does_not_do_says_what_to_do(
     connection: Set, world: World, changed: dict[str, Any], told: str
 ) -> None:
     good = {"conn_type": "splunk", "host": world.addresses["splunk"], "login": "admin", "password": "changeme"}
-    connection({**good, **changed})
+    connection({**good, "extra": {"index": "audit"}, **changed})
     well, message = SplunkHook("tried").test_connection()
     assert not well
     assert told in message
@@ -405,4 +405,7 @@ def test_airflow_knows_the_provider_and_both_hooks() -> None:
 
 def test_each_field_of_the_forms_is_one_that_the_hooks_read() -> None:
     fields = {kind["connection-type"]: [*kind["conn-fields"]] for kind in get_provider_info()["connection-types"]}
-    assert fields == {"splunk": ["app", "index", "ca_file", "verify"], "segment": ["region", "ca_file", *SENDING]}
+    assert fields == {
+        "splunk": ["app", "index", "sourcetype", "search_fields", "ca_file", "verify"],
+        "segment": ["region", "ca_file", *SENDING],
+    }

@@ -20,12 +20,12 @@ from benchmarks.server import serving as serving_segment
 from benchmarks.splunk import create_app
 from benchmarks.tables import Goal, Table
 from sandbox import kubernetes
-from sandbox.deployment import command_line, environment
+from sandbox.deployment import INDEX, command_line, environment
 from sandbox.serve import serving
 from sandbox.traffic import generate
 from segment_bridge import catalog
 from segment_bridge.events import from_body
-from segment_bridge.settings import DEFAULT_INDEX
+from segment_bridge.settings import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,5 +157,5 @@ def _answers(size: int, folder: Path) -> dict[str, Path]:
             path = folder / f"{journey.name}.ndjson"
             with path.open("wb") as stream:
                 stream.writelines(answer(lines, share))
-            answers[journey.compile(DEFAULT_INDEX)] = path
+            answers[journey.compile(Source(INDEX))] = path
     return answers

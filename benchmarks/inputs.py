@@ -16,13 +16,14 @@ from sandbox.splunk.records import Record
 from sandbox.traffic import Plan, generate
 from segment_bridge import catalog
 from segment_bridge.event_names import SUBJECTS, VERBS
+from segment_bridge.settings import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FOLDER = Path(__file__).resolve().parent.parent / ".sandbox" / "bench"
 PLAN = Plan(users=50, hours=4)
-_INDEX = "main"
+_SOURCE = Source("main")
 _ID = re.compile(rb'(?<="messageId":")([^"]+)[^"]{8}(?=")')
 
 
@@ -68,7 +69,7 @@ def _write_seed(made: Input) -> None:
     log = AuditLog(tuple(Record.parse(line.strip()) for line in traffic.records()))
     with _seed().open("wb") as file:
         for journey in catalog.JOURNEYS:
-            found = compile_search(journey.compile(_INDEX)).run(log)
+            found = compile_search(journey.compile(_SOURCE)).run(log)
             file.writelines(export.stream(found, preview=False))
     for path, content in (
         (made.users, traffic.manifest["users"]),

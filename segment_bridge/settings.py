@@ -195,7 +195,9 @@ class SplunkSettings:
     def source(self) -> Source:
         """Where the audit records lie; raises :class:`ConfigurationError` where no index is set."""
         if not self.index:
-            raise ConfigurationError("Splunk's index is not set: set SPLUNK_INDEX to that of the audit records")
+            raise ConfigurationError(
+                "Splunk's index is not set: set SPLUNK_INDEX, or the connection's index, to that of the audit records"
+            )
         return Source(self.index, self.sourcetype, self.search_fields)
 
     def __post_init__(self) -> None:

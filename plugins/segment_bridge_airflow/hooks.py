@@ -1,10 +1,10 @@
 """Connections turned into the library's settings and clients, and tried out by the Test button.
 
-A Splunk connection has host (or a whole URL), port, schema, login and password, and in its extra ``app``,
-``index``, ``ca_file``, ``verify``; without a login the password is a bearer token. A Segment connection has the write
-key as its password, in its extra the ``region``, ``ca_file``, ``connections``, ``requests_per_second``,
-``events_per_second``, and as its host the batch endpoint where it is none of Segment's own. A Kubernetes connection
-is one of Airflow's provider.
+A Splunk connection has host (or a whole URL), port, schema, login and password, and in its extra ``app``, ``index``,
+``sourcetype``, ``search_fields``, ``ca_file``, ``verify``; without a login the password is a bearer token. A Segment
+connection has the write key as its password, in its extra the ``region``, ``ca_file``, ``connections``,
+``requests_per_second``, ``events_per_second``, and as its host the batch endpoint where it is none of Segment's own.
+A Kubernetes connection is one of Airflow's provider.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ class SplunkHook(BaseHook):
             app=extra.get("app") or "search",
             index=extra.get("index") or "",
             sourcetype=extra.get("sourcetype") or "",
-            search_fields=search_fields(extra.get("search_fields") or "", f"{self.conn_id}: search_fields"),
+            search_fields=search_fields(
+                extra.get("search_fields") or "", f"search_fields in the extra of connection {self.conn_id}"
+            ),
             ca_file=extra.get("ca_file") or "",
             verify=_yes(self.conn_id, "verify", extra.get("verify")),
             tolerated_messages=self.tolerated_messages,

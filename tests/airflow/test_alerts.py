@@ -270,7 +270,7 @@ def test_a_scheduled_run_is_late_unless_it_has_succeeded(
 ) -> None:
     asyncio.run(watch.late({"dag_run": {"dag_run_id": RUN, "run_type": run_type, "state": state}}))
     body = (
-        f"{said}, and has not succeeded within 45 minutes of the end of its data interval. "
+        f"{said}, and has not succeeded within 45 minutes of when it was due to start. "
         "Look at the report of the last run and at its red tasks; docs/airflow.md says what each failure means."
     )
     assert mailbox.texts() == ([(f"segment-bridge: {RUN} is late", "text/plain", body)] if said else [])

@@ -15,6 +15,8 @@ from kubernetes.client import Configuration
 
 from sandbox import segment
 from sandbox.serve import serving
+from sandbox.splunk import AuditLog, create_app
+from sandbox.splunk.server import TOKEN
 from segment_bridge.errors import ConfigurationError
 from segment_bridge.settings import DEFAULT_BATCH_API, SplunkSettings
 from segment_bridge_airflow.hooks import SENDING, SegmentHook, SplunkHook, cluster, in_fields
@@ -48,14 +50,26 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Set:
 
 # --- Splunk ---
 
-ALL = {"app": "bridge", "index": "audit", "ca_file": "/etc/ca.pem", "verify": False}
-QUERY = "app=bridge&index=audit&ca_file=%2Fetc%2Fca.pem"
+ALL = {
+    "app": "bridge",
+    "index": "audit",
+    "sourcetype": "kube:audit",
+    "search_fields": "host=api-*,source=audit",
+    "ca_file": "/etc/ca.pem",
+    "verify": False,
+}
+QUERY = (
+    "app=bridge&index=audit&sourcetype=kube%3Aaudit&search_fields=host%3Dapi-%2A%2Csource%3Daudit"
+    "&ca_file=%2Fetc%2Fca.pem"
+)
 WHOLE = SplunkSettings(
     url="https://splunk.example.com:8090",
     username="bridge",
     password=SECRET,
     app="bridge",
     index="audit",
+    sourcetype="kube:audit",
+    search_fields=(("host", "api-*"), ("source", "audit")),
     ca_file="/etc/ca.pem",
     verify=False,
 )
@@ -88,7 +102,14 @@ def test_a_splunk_connection_has_all_its_fields_in_every_form(connection: Set, v
             "host": "splunk.example.com",
             "password": SECRET,
             # What the form saves of fields that were left empty.
-            "extra": {"app": None, "index": "", "ca_file": None, "verify": True},
+            "extra": {
+                "app": None,
+                "index": "",
+                "sourcetype": None,
+                "search_fields": "",
+                "ca_file": None,
+                "verify": True,
+            },
         },
         f"splunk://:{SECRET}@splunk.example.com",
         f"splunk://:{SECRET}@splunk.example.com/https",
@@ -103,6 +124,16 @@ def test_without_a_login_the_password_is_a_token_and_the_rest_has_defaults(
     connection(value)
     expected = SplunkSettings(url="https://splunk.example.com", token=SECRET)
     assert SplunkHook("tried").settings() == expected
+
+
+def test_without_an_index_nothing_can_be_searched(connection: Set) -> None:
+    told = "Splunk's index is not set: set {}, or the connection's index, to that of the audit records"
+    with serving(create_app(AuditLog(()))) as url:
+        connection({"conn_type": "splunk", "host": url, "password": TOKEN})
+        with pytest.raises(ConfigurationError) as raised:
+            _ = SplunkHook("tried").settings().source
+        assert str(raised.value) == told.format("SPLUNK_INDEX")
+        assert SplunkHook("tried").test_connection() == (False, told.format("the index"))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +177,10 @@ def test_host_port_and_schema_make_an_address(connection: Set, value: dict[str, 
         (
             {"host": "h", "password": SECRET, "extra": {"verify": "perhaps"}},
             "verify in the extra of connection tried is neither true nor false",
+        ),
+        (
+            {"host": "h", "password": SECRET, "extra": {"search_fields": "host"}},
+            "search_fields in the extra of connection tried is no list of fields: write it as host=api-*,source=audit",
         ),
     ],
 )
@@ -232,7 +267,7 @@ def test_a_connection_that_does_not_exist_is_named(hook: type[SplunkHook | Segme
     ("changed", "told"),
     [
         ({"password": SECRET}, "Splunk answered 401 Unauthorized: check the login and the password, or the token"),
-        ({"login": ""}, "no audit record in "),
+        ({"login": ""}, "no audit record in audit within "),
         (
             {"host": NOWHERE},
             "Splunk at 127.0.0.1:1 gave no answer (ConnectionRefusedError): try again later, or check the host",
@@ -405,7 +440,4 @@ def test_airflow_knows_the_provider_and_both_hooks() -> None:
 
 def test_each_field_of_the_forms_is_one_that_the_hooks_read() -> None:
     fields = {kind["connection-type"]: [*kind["conn-fields"]] for kind in get_provider_info()["connection-types"]}
-    assert fields == {
-        "splunk": ["app", "index", "sourcetype", "search_fields", "ca_file", "verify"],
-        "segment": ["region", "ca_file", *SENDING],
-    }
+    assert fields == {"splunk": [*ALL], "segment": ["region", "ca_file", *SENDING]}

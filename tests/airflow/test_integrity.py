@@ -114,7 +114,7 @@ def test_what_asks_a_shared_system_waits_for_its_pool(bag: DagBag) -> None:
     assert pools == {
         "share_users": "splunk",
         "search": "splunk",
-        "doubt_silence": "splunk",
+        "check_source": "splunk",
         "deliver": "segment",
     }
 

@@ -202,7 +202,7 @@ def test_a_preflight_makes_every_check_and_says_what_to_do(
         ("ok", "splunk reachable"),
         ("-", "splunk search endpoint"),
         ("-", "splunk index"),
-        ("-", "splunk deep fields"),
+        ("-", "splunk large records"),
         ("ok", "map of users"),
         ("ok", "map of workspaces"),
         ("ok", "staging writable"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.dag_run import load
-from sandbox.deployment import environment
+from sandbox.deployment import INDEX, environment
 from tests.airflow.conftest import run_by_hand, run_with
 from tests.airflow.planted import World, world
 

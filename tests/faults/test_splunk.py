@@ -15,7 +15,7 @@ from segment_bridge.splunk import Splunk
 from segment_bridge.staging import Staging
 from tests.faults import splunk_faults as faults
 from tests.faults.proxy import Answer, elsewhere, unbound
-from tests.faults.world import INDEX, searching
+from tests.faults.world import SOURCE, searching
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Line
@@ -205,16 +205,16 @@ def test_an_answer_cut_after_any_line_is_not_staged(line: Line, framing: str) ->
     line.run(SMALL)
     (journey,) = find((SMALL,))
     run = Staging.at(str(line.folders[-1]))
-    settings = SplunkSettings(url=line.splunk.url, username="admin", password="changeme", index=INDEX)
+    settings = SplunkSettings(url=line.splunk.url, username="admin", password="changeme")
     with Splunk(settings) as splunk:
         for after in range(line.found[SMALL]):
             line.splunk.clear()
             line.splunk.cue(faults.cut(after, framing), applies=searching(SMALL))
             with pytest.raises(IncompleteAnswer):
-                stages.search(run, journey, index=INDEX, splunk=splunk)
+                stages.search(run, journey, source=SOURCE, splunk=splunk)
             assert run.names("results") == []
         line.splunk.clear()
-        assert stages.search(run, journey, index=INDEX, splunk=splunk) == line.found[SMALL]
+        assert stages.search(run, journey, source=SOURCE, splunk=splunk) == line.found[SMALL]
     line.check()
 
 

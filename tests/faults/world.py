@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox import kubernetes, segment
-from sandbox.deployment import command_line
+from sandbox.deployment import INDEX, command_line
 from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from sandbox.traffic import Plan, Traffic, generate
 from sandbox.traffic.manifest import Ledger
 from segment_bridge.catalog import JOURNEYS, find
+from segment_bridge.settings import Source
 from tests.faults.proxy import Answer, Proxy, Wire, standing_before
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.faults.accounts import Due
 
-INDEX = "audit"
+SOURCE = Source(INDEX)
 #: Seconds before a second try: the pauses are real, so they are short here.
 PAUSE = "0.01"
 
@@ -72,7 +73,6 @@ def world(folder: Path) -> Iterator[World]:
             inbox=inbox,
             settings={
                 **command_line({"splunk": splunk.url, "kubeconfig": str(folder / "kubeconfig"), "segment": taking.url}),
-                "SPLUNK_INDEX": INDEX,
                 "SEGMENT_BRIDGE_RETRY_PAUSE": PAUSE,
                 "HOME": str(folder),
                 "COLUMNS": "120",
@@ -83,7 +83,7 @@ def world(folder: Path) -> Iterator[World]:
 def searching(journey: str) -> Callable[[Wire], bool]:
     """Let a cue apply to the searches of one journey."""
     (one,) = find((journey,))
-    spl = one.compile(INDEX)
+    spl = one.compile(SOURCE)
     return lambda wire: wire.search == spl
 
 

@@ -19,11 +19,11 @@ import pytest
 import requests
 
 from sandbox import standalone
-from sandbox.deployment import DAG
+from sandbox.deployment import DAG, INDEX
 from segment_bridge import layout
 from segment_bridge.catalog import JOURNEYS, find
 from segment_bridge.events import from_body
-from segment_bridge.settings import DEFAULT_INDEX
+from segment_bridge.settings import Source
 from segment_bridge.staging import Staging
 from tests.faults.hold import Hold
 from tests.faults.proxy import standing_before
@@ -167,7 +167,7 @@ def blocking(file: Path) -> Iterator[None]:
 
 def searching(journey: str) -> Callable[[Wire], bool]:
     (one,) = find((journey,))
-    spl = one.compile(DEFAULT_INDEX)
+    spl = one.compile(Source(INDEX))
     return lambda wire: wire.search == spl
 
 

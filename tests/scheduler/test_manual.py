@@ -45,7 +45,7 @@ def test_a_span_and_one_journey(bridge: Bridge, world: World) -> None:
         "share_users": "success",
         "publish": "success",
         "search[component-events]": "success",
-        "doubt_silence": "success",
+        "check_source": "success",
         "convert": "success",
         "deliver[component-events/000001]": "success",
         "close": "success",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.deployment import INDEX
 from segment_bridge.catalog import JOURNEYS, find
-from segment_bridge.settings import DEFAULT_INDEX, IdentityMode
+from segment_bridge.settings import Source
 from tests.scheduler.conftest import PLAN, times, written
 from tests.scheduler.expected import message_ids
 
@@ -19,7 +20,7 @@ START, END = PLAN.start, times(4)[-1]
 
 def test_only_the_searches_that_failed_are_tried_again(bridge: Bridge, world: World) -> None:
     start = str(int(START.timestamp()))
-    searches = [(journey.compile(DEFAULT_INDEX, IdentityMode.BRIDGE), start) for journey in find(BUSY)]
+    searches = [(journey.compile(Source(INDEX)), start) for journey in find(BUSY)]
     world.splunk.busy.update(dict.fromkeys(searches, 2))
     run = bridge.finished(bridge.trigger(**{"from": written(START), "to": written(END)}))
     run_id = run["dag_run_id"]

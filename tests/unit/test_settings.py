@@ -173,7 +173,9 @@ class TestSplunkSettings:
     def test_there_is_no_default_index(self) -> None:
         with pytest.raises(ConfigurationError) as caught:
             _ = SplunkSettings(url="u").source
-        assert str(caught.value) == "Splunk's index is not set: set SPLUNK_INDEX to that of the audit records"
+        assert str(caught.value) == (
+            "Splunk's index is not set: set SPLUNK_INDEX, or the connection's index, to that of the audit records"
+        )
 
     def test_shows_no_secrets(self) -> None:
         settings = SplunkSettings(url="u", username="ann", password=SECRET, token=SECRET, session_key=SECRET)

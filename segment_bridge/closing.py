@@ -24,7 +24,7 @@ from segment_bridge.report import (
     refusals,
     total,
 )
-from segment_bridge.source_check import Seen
+from segment_bridge.source_check import SEND_WHOLE, UNREADABLE, Seen
 from segment_bridge.splunk.messages import crowded, told
 
 if TYPE_CHECKING:
@@ -129,7 +129,11 @@ def _holes(plan: Plan) -> tuple[str, ...]:
 
 
 def _silence(every: JourneyBooks, seen: Seen | None) -> tuple[str, ...]:
-    if every.found or every.state == "failed" or not (seen and seen.silent):
+    if every.found or every.state == "failed" or not seen:
+        return ()
+    if seen.unreadable:
+        return (f"{UNREADABLE}: {SEND_WHOLE}",)
+    if not seen.silent:
         return ()
     if seen.other_records:
         said = "the window holds records, but none with log_type=audit"
@@ -146,11 +150,7 @@ def _unknown_silence(every: JourneyBooks, seen: Seen | None) -> tuple[str, ...]:
 def _truncated(seen: Seen | None) -> tuple[str, ...]:
     if seen is None:
         return ("nothing says how many records the API server has cut: the source was not checked",)
-    if not seen.truncated:
-        return ()
-    counted = ", ".join(f"{count} of {resource}" for resource, count in seen.truncated.items())
-    said = f"the API server cut records that were too large, which journeys may have missed: {counted}"
-    return (f"{said}; raise its --audit-log-truncate-max-event-size, or that of the webhook",)
+    return tuple(filter(None, [seen.cut()]))
 
 
 def _stand_ins(maps: dict[str, MapBooks]) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from segment_bridge import identity, large_records, mapping, source_check
+from segment_bridge.catalog import JOURNEYS
 from segment_bridge.errors import BridgeError, ConfigurationError, FatalError, IncompleteAnswer, RetryableError
+from segment_bridge.events import FIELDS_TWICE
 from segment_bridge.segment.outcome import RefusedError
 from segment_bridge.splunk import Splunk
 from segment_bridge.splunk.transport import Transport as SplunkTransport
@@ -207,6 +209,7 @@ def _searches(splunk: Splunk, settings: SplunkSettings, window: Window) -> Itera
         source = settings.source
         found = source_check.holds(splunk, source_check.audit_record(source), window)
         others = not found and source_check.holds(splunk, source_check.any_record(source), window)
+        times = source_check.times_extracted(splunk, source, window) if found else None
     except BridgeError as error:
         # What is refused for its rights or its contents, or ends too early, has met an endpoint that is there.
         if isinstance(error, IncompleteAnswer) or error.http_status in _THERE:
@@ -227,11 +230,30 @@ def _searches(splunk: Splunk, settings: SplunkSettings, window: Window) -> Itera
         )
         yield _not_checked(large)
         return
-    yield Check(name=readable, ok=True, told=f"{source.index} holds audit records within {window}")
+    told = f"{source.index} holds audit records within {window}"
+    if times is None:
+        told = f"{told}, but {source_check.UNREADABLE}"
+        yield Check(name=readable, ok=False, told=told, advice=source_check.SEND_WHOLE)
+        yield _not_checked(large)
+        return
+    try:
+        cut = source_check.look(splunk, source, window, JOURNEYS, nothing_found=False).cut()
+    except BridgeError as error:
+        yield _failure(readable, error)
+        yield _not_checked(large)
+        return
+    yield Check(name=readable, ok=True, told="; ".join(filter(None, (told, _extracted(times), cut))))
     try:
         yield _large(large, large_records.look(splunk, source, window))
     except BridgeError as error:
         yield _failure(large, error)
+
+
+def _extracted(times: int) -> str | None:
+    """Say what is odd about Splunk's own extraction of fields."""
+    if times > 1:
+        return f"{FIELDS_TWICE} (no journey depends on it)"
+    return None if times else "Splunk does not extract their fields by itself, on which no journey depends"
 
 
 def _large(name: str, seen: large_records.Seen) -> Check:

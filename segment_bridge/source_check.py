@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from segment_bridge.window import Window
 
 _TRUNCATED = "audit.k8s.io/truncated"
+#: What is wrong where audit records are there that searches cannot read, and what to do about it.
+UNREADABLE = "no audit record's text is the audit event as JSON, which searches read"
+SEND_WHOLE = "let the collector send each audit event as it is, with nothing before or around it"
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -32,12 +37,22 @@ class Seen(msgspec.Struct, frozen=True):
     silent: bool | None = None
     #: Whether there are records of other types, where there is no audit record.
     other_records: bool = False
+    #: Whether there are audit records, but none that searches can read.
+    unreadable: bool = False
     #: By resource, how many records of the journeys' kinds the API server has cut.
     truncated: dict[str, int] = {}
 
+    def cut(self) -> str | None:
+        """Say how many records were cut, and what to do; None if there are none."""
+        if not self.truncated:
+            return None
+        counted = ", ".join(f"{count} of {resource}" for resource, count in self.truncated.items())
+        said = f"the API server cut records that were too large, which journeys may have missed: {counted}"
+        return f"{said}; raise its --audit-log-truncate-max-event-size, or that of the webhook"
+
 
 class _Line(msgspec.Struct):
-    result: dict[str, str] | None = None
+    result: dict[str, Any] | None = None
 
 
 _decode: Callable[[bytes], _Line] = msgspec.json.Decoder(_Line).decode
@@ -62,7 +77,8 @@ def look(
             truncated[row["objectRef_resource"]] += int(row["count"])
     silent = not holds(splunk, audit_record(source), window) if nothing_found else None
     others = bool(silent) and holds(splunk, any_record(source), window)
-    return Seen(silent=silent, other_records=others, truncated=dict(sorted(truncated.items())))
+    unreadable = silent is False and times_extracted(splunk, source, window) is None
+    return Seen(silent=silent, other_records=others, unreadable=unreadable, truncated=dict(sorted(truncated.items())))
 
 
 def holds(splunk: Splunk, search: str, window: Window) -> bool:
@@ -70,9 +86,22 @@ def holds(splunk: Splunk, search: str, window: Window) -> bool:
     return any([_decode(line).result is not None for line in splunk.search(search, window)])  # noqa: C419 - to its end
 
 
+def times_extracted(splunk: Splunk, source: Source, window: Window) -> int | None:
+    """Say how often Splunk extracts a field of an audit record of its own accord; None if no record can be read."""
+    rows = [row for line in splunk.search(readable_record(source), window) if (row := _decode(line).result)]
+    return int(float(rows[0].get("times", 0))) if rows else None
+
+
 def audit_record(source: Source) -> str:
     """Print the search for one audit record, whichever it is; of it, nothing is asked but the index."""
     return str(records_of(source).head(1).fields("index"))
+
+
+def readable_record(source: Source) -> str:
+    """Print the search for one audit record whose text is the audit event as JSON."""
+    found = records_of(source).where(spl.is_not_null(record.part("auditID"))).head(1)
+    # In no order of keys does this field stand behind the request and the response, which may be large.
+    return str(found.eval(times=spl.count(spl.field("apiVersion"))).fields("index", "times"))
 
 
 def any_record(source: Source) -> str:
@@ -83,17 +112,22 @@ def any_record(source: Source) -> str:
 def truncated_records(source: Source, journeys: Iterable[Journey]) -> str:
     """Print the search that counts, by resource, the records of the journeys' kinds that the API server has cut.
 
+    Reads are left out: lists are often too large, and no journey looks at them.
     One request has one record with a response; without the response code its other stages would be counted as well.
     """
-    kinds: dict[str, set[str]] = {}
+    verbs: dict[tuple[str, str], set[str]] = {}
     for journey in journeys:
-        kinds.setdefault(journey.api_group, set()).add(journey.resource)
-    group, resource = record.part(record.API_GROUP), record.part(record.RESOURCE)
-    conditions = [group.equals(name) & resource.one_of(*sorted(of)) for name, of in sorted(kinds.items())]
-    of_a_kind = conditions[0]
-    for condition in conditions[1:]:
-        of_a_kind |= condition
+        verbs.setdefault((journey.api_group, journey.resource), set()).update(journey.claims()[record.VERB])
+    group, resource, verb = (record.part(path) for path in (record.API_GROUP, record.RESOURCE, record.VERB))
+    of_a_kind = reduce(
+        operator.or_,
+        (
+            group.equals(of_group) & resource.equals(name) & verb.one_of(*sorted(of))
+            for (of_group, name), of in sorted(verbs.items())
+        ),
+    )
     cut = record.member(record.part("annotations"), _TRUNCATED).equals("true")
     done = record.part(record.RESPONSE_CODE).is_number(200, 201)
-    found = records_of(source, spl.phrase("truncated"), spl.any_phrase(*sorted(kinds))).where(cut)
+    groups = sorted({of_group for of_group, _ in verbs})
+    found = records_of(source, spl.phrase("truncated"), spl.any_phrase(*groups)).where(cut)
     return str(found.where(of_a_kind).where(done).count_by(resource))

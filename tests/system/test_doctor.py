@@ -63,6 +63,12 @@ def test_where_all_is_well_it_says_so_and_exits_with_0(stand_ins: World, tmp_pat
         "automatic extraction, on which no search depends, does not reach their end"
     )
 
+    cut = ", ".join(f"{count} of {resource}" for resource, count in manifest["truncated"].items())
+    index = (
+        f"audit holds audit records within [{FROM}, {TO}); the API server cut records that were too large, which "
+        f"journeys may have missed: {cut}; raise its --audit-log-truncate-max-event-size, or that of the webhook"
+    )
+
     assert (done.code, done.err) == (0, "")
     assert users[0] == f"{len(manifest['users'])} entries"
     assert workspaces[0] == f"{len(manifest['workspaces'])} entries"
@@ -70,7 +76,7 @@ def test_where_all_is_well_it_says_so_and_exits_with_0(stand_ins: World, tmp_pat
         {"name": "splunk reachable", "ok": True, "told": f"127.0.0.1, port {port}, answers"},
         {"name": "splunk login", "ok": True, "told": "the credentials are taken; Splunk 10.0.1"},
         {"name": "splunk search endpoint", "ok": True, "told": "version 2 answers"},
-        {"name": "splunk index", "ok": True, "told": f"audit holds audit records within [{FROM}, {TO})"},
+        {"name": "splunk index", "ok": True, "told": index},
         {"name": "splunk large records", "ok": True, "told": large},
         {"name": "map of users", "ok": True, "told": "".join(users)},
         {"name": "map of workspaces", "ok": True, "told": "".join(workspaces)},
@@ -331,6 +337,58 @@ def test_records_without_the_type_that_is_searched_for_are_told_from_silence() -
             Check(name=INDEX, ok=False, told=told, advice=advice),
             *not_checked(LARGE),
         ]
+
+
+#: A record in whose text the collector has wrapped the audit event.
+WRAPPED = Record.parse(
+    msgspec.json.encode({"log_type": "audit", "requestReceivedTimestamp": FROM, "message": record(600).line.decode()})
+)
+
+
+def test_records_that_no_search_can_read() -> None:
+    told = (
+        f"audit holds audit records within [{FROM}, {TO}), "
+        "but no audit record's text is the audit event as JSON, which searches read"
+    )
+    advice = "let the collector send each audit event as it is, with nothing before or around it"
+    with serving(create_app(AuditLog((WRAPPED,)))) as url:
+        assert list(doctor.check_splunk(splunk(url), WINDOW))[2:] == [
+            THERE,
+            Check(name=INDEX, ok=False, told=told, advice=advice),
+            *not_checked(LARGE),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("made", "settings", "note"),
+    [
+        (record(600, apiVersion="audit.k8s.io/v1"), (), ""),
+        (record(600), (), "; Splunk does not extract their fields by itself, on which no journey depends"),
+        (
+            record(600, apiVersion="audit.k8s.io/v1"),
+            ("extract_twice=true",),
+            "; Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json beside KV_MODE=json: "
+            "remove one of the two from Splunk's props.conf (no journey depends on it)",
+        ),
+        (
+            record(
+                600,
+                apiVersion="audit.k8s.io/v1",
+                objectRef={"apiGroup": "tekton.dev", "resource": "pipelineruns"},
+                responseStatus={"code": 201},
+                annotations={"audit.k8s.io/truncated": "true"},
+            ),
+            (),
+            "; the API server cut records that were too large, which journeys may have missed: 1 of pipelineruns; "
+            "raise its --audit-log-truncate-max-event-size, or that of the webhook",
+        ),
+    ],
+)
+def test_what_is_odd_about_records_is_told(made: Record, settings: tuple[str, ...], note: str) -> None:
+    with serving(create_app(AuditLog((made,)), DOCUMENTED.having(*settings))) as url:
+        assert list(doctor.check_splunk(splunk(url), WINDOW))[3] == ok(
+            INDEX, f"audit holds audit records within [{FROM}, {TO}){note}"
+        )
 
 
 # --- The others, one thing wrong at a time ---

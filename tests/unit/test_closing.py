@@ -201,6 +201,13 @@ def test_fields_extracted_twice_are_a_problem_until_they_are_searched_again(root
                 "check the index, and what the collector adds to audit records"
             ),
         ),
+        (
+            Seen(silent=False, unreadable=True),
+            (
+                "no audit record's text is the audit event as JSON, which searches read: "
+                "let the collector send each audit event as it is, with nothing before or around it"
+            ),
+        ),
     ],
 )
 def test_a_silent_source_is_a_problem(root: Staging, seen: Seen, told: str) -> None:

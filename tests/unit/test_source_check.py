@@ -56,6 +56,13 @@ OTHER = CUT | {
     "annotations": {"authorization.k8s.io/decision": "allow"},
 }
 
+#: What a collector may make of an audit event: its text within another object.
+WRAPPED = {
+    "log_type": "audit",
+    "requestReceivedTimestamp": CUT["requestReceivedTimestamp"],
+    "message": json.dumps(OTHER),
+}
+
 
 def changed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return CUT | changes
@@ -108,18 +115,34 @@ class TestSearches:
                 (
                     '| eval objectRef=json_extract(_raw, "objectRef"), '
                     'objectRef_apiGroup=nullif(json_extract(objectRef, "apiGroup"), "null"), '
-                    'objectRef_resource=nullif(json_extract(objectRef, "resource"), "null")'
+                    'objectRef_resource=nullif(json_extract(objectRef, "resource"), "null"), '
+                    'verb=nullif(json_extract(_raw, "verb"), "null")'
                 ),
                 (
-                    '| where (objectRef_apiGroup=="appstudio.redhat.com" AND '
-                    '(objectRef_resource=="components" OR objectRef_resource=="releases")) OR '
-                    '(objectRef_apiGroup=="tekton.dev" AND objectRef_resource=="pipelineruns")'
+                    '| where (objectRef_apiGroup=="appstudio.redhat.com" AND objectRef_resource=="components" AND '
+                    '(verb=="create" OR verb=="delete" OR verb=="patch" OR verb=="update")) OR '
+                    '(objectRef_apiGroup=="appstudio.redhat.com" AND objectRef_resource=="releases" AND '
+                    'verb=="patch") OR '
+                    '(objectRef_apiGroup=="tekton.dev" AND objectRef_resource=="pipelineruns" AND '
+                    '(verb=="create" OR verb=="update"))'
                 ),
                 '| eval responseStatus_code=nullif(json_extract(_raw, "responseStatus.code"), "null")',
                 "| where responseStatus_code==200 OR responseStatus_code==201",
                 "| stats count by objectRef_resource",
             )
         )
+
+    def test_one_record_that_can_be_read(self) -> None:
+        assert source_check.readable_record(self.SOURCE).splitlines() == [
+            f'{self.FIRST} ("log_type"="audit" OR "log_type")',
+            self.AUDIT,
+            '| eval auditID=nullif(json_extract(_raw, "auditID"), "null")',
+            "| where isnotnull(auditID)",
+            "| head 1",
+            "| eval times=mvcount(apiVersion)",
+            "| fields index,times",
+            "| fields - _*",
+        ]
 
     def test_what_is_no_index(self) -> None:
         for search in (source_check.audit_record, source_check.any_record):
@@ -152,7 +175,7 @@ class TestLook:
 
     def test_by_resource_in_order(self) -> None:
         component = changed(objectRef={"apiGroup": "appstudio.redhat.com", "resource": "components"}, verb="patch")
-        release = changed(objectRef={"apiGroup": "appstudio.redhat.com", "resource": "releases"})
+        release = changed(objectRef={"apiGroup": "appstudio.redhat.com", "resource": "releases"}, verb="patch")
         created = changed(verb="create", responseStatus={"code": 201})
         seen = self.look(release, CUT, component, created, component)
         assert seen == Seen(truncated={"components": 2, "pipelineruns": 2, "releases": 1})
@@ -169,6 +192,7 @@ class TestLook:
                 changed(objectRef={"apiGroup": "tekton.dev", "resource": "tasks"}), id="no journey's resource"
             ),
             pytest.param(changed(objectRef={"apiGroup": "apps", "resource": "releases"}), id="another API group"),
+            pytest.param(changed(verb="list"), id="a list, which no journey looks at"),
             pytest.param(changed(responseStatus=None), id="an earlier stage of the request"),
             pytest.param(changed(responseStatus={"code": 409}), id="a refused request"),
             pytest.param(changed(log_type="kube-audit"), id="no audit record"),
@@ -181,7 +205,14 @@ class TestLook:
     def test_whether_there_is_any_record_is_asked_only_where_nothing_was_found(self) -> None:
         for found, asked in (
             (False, [source_check.truncated_records(SOURCE, JOURNEYS)]),
-            (True, [source_check.truncated_records(SOURCE, JOURNEYS), source_check.audit_record(SOURCE)]),
+            (
+                True,
+                [
+                    source_check.truncated_records(SOURCE, JOURNEYS),
+                    source_check.audit_record(SOURCE),
+                    source_check.readable_record(SOURCE),
+                ],
+            ),
         ):
             with splunk(CUT) as (client, url):
                 seen = source_check.look(client, SOURCE, WINDOW, JOURNEYS, nothing_found=found)
@@ -198,6 +229,8 @@ class TestLook:
             ((OTHER | {"log_type": "kube-audit"},), Seen(silent=True, other_records=True)),
             ((OTHER | {"log_type": None},), Seen(silent=True, other_records=True)),
             ((OTHER | {"log_type": "kube-audit"}, OTHER), Seen(silent=False)),
+            ((WRAPPED,), Seen(silent=False, unreadable=True)),
+            ((WRAPPED, OTHER), Seen(silent=False)),
             # Large, with the collector's field at its end, where automatic extraction does not reach.
             (({**OTHER, "responseObject": {"data": "x" * 6_000}, "log_type": "audit"},), Seen(silent=False)),
         ],

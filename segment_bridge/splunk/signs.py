@@ -51,7 +51,7 @@ _SOURCES = {
 _TROUBLE = (
     r"un(?:able|available|reachable|responsive|authori[sz]ed|supported|healthy|searchable|successful|readable|known)"
     r"|in(?:compatible|valid)|not|cannot|can't|no such|fail(?:s|ed|ing|ures?)?|errors?|problems?|down|los[et]|broken"
-    r"|closed|reset|refused|rejected|disconnected|disabled|deactivated|quarantined|corrupt(?:ed|ion)?|missing"
+    r"|closed|reset|refused|rejected|disconnected|disabled|deactivated|quarantined|blacklisted|corrupt(?:ed|ion)?|missing"
     r"|ignor(?:ed?|es|ing)|ended|stopped|shut ?down|waiting|(?:status|code|http)[ =:]{1,3}[45]\d\d"
 )
 
@@ -103,6 +103,7 @@ SIGNS: tuple[Sign, ...] = (
         # Not one that a command asks for or that has met a limit, not that of a host's name, and no lost peer.
         r"^(?!.*(?:\berror in '|\blookup commands?\b|\bsearch (?:\w+ )?(?:failed|execute)|capacity|limit|exceed"
         r"|\breached\b|\b(?:dns|host ?name|address) lookup|\bpeers?\b(?! \(path)|\bindexers?\b))(?=.*\blookups?\b)",
+        r"^corrupt csv header\b",
         even_as_error=True,
     ),
     _harmless(
@@ -191,6 +192,7 @@ SIGNS: tuple[Sign, ...] = (
         r"\busing only first\b",
         r"\bnot all (?:results|events)\b",
         r"\brestricting results\b",
+        r"\btime ?(?:range|window|span)\b.*\b(?:restrict|limit|trimm|reduc|shorten|narrow|adjust)",
         rf"{_RECORDS}\b {_SOME_WORDS}ignored\b",
         rf"\bignoring {_SOME_WORDS}{_RECORDS}\b",
     ),
@@ -199,7 +201,7 @@ SIGNS: tuple[Sign, ...] = (
         r"\bincorrect\b",
         r"\bnot be (?:completely )?accurate\b",
         r"\bcorrupt",
-        r"\berrors? (?:\w+ )?while (?:fetching|reading|retrieving) (?:results|events)\b",
+        r"\berrors? (?:\w+ )?while (?:fetching|reading|retrieving|receiving|streaming) (?:results|events)\b",
     ),
     _missing(
         "the search was not run",

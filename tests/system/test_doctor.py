@@ -367,8 +367,10 @@ def test_records_that_no_search_can_read() -> None:
         (
             record(600, apiVersion="audit.k8s.io/v1"),
             ("extract_twice=true",),
-            "; Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json beside KV_MODE=json: "
-            "remove one of the two from Splunk's props.conf (no journey depends on it)",
+            (
+                "; Splunk extracts every field twice, as it does with INDEXED_EXTRACTIONS=json beside KV_MODE=json: "
+                "remove one of the two from Splunk's props.conf (no journey depends on it)"
+            ),
         ),
         (
             record(
@@ -379,8 +381,10 @@ def test_records_that_no_search_can_read() -> None:
                 annotations={"audit.k8s.io/truncated": "true"},
             ),
             (),
-            "; the API server cut records that were too large, which journeys may have missed: 1 of pipelineruns; "
-            "raise its --audit-log-truncate-max-event-size, or that of the webhook",
+            (
+                "; the API server cut records that were too large, which journeys may have missed: 1 of pipelineruns; "
+                "raise its --audit-log-truncate-max-event-size, or that of the webhook"
+            ),
         ),
     ],
 )

@@ -250,7 +250,7 @@ def test_the_command_line_tells_nothing_either(
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "SPLUNK_API_URL": planted.addresses["splunk"],
-            "SPLUNK_INDEX": "audit",
+            "SPLUNK_INDEX": INDEX,
             "SEGMENT_BATCH_API": planted.addresses["segment"],
             "SEGMENT_WRITE_KEY": planted.write_key,
             "KUBECONFIG": planted.addresses["kubeconfig"],

@@ -149,6 +149,39 @@ class TestSearches:
             with pytest.raises(ConfigurationError):
                 search(Source("* OR index=_internal"))
 
+    @pytest.mark.parametrize("name", ["verb", "objectRef.resource", "kind"])
+    def test_fixed_terms_on_the_text_of_records(self, name: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            source_check.any_record(Source("audit", "", (("host", "api-*"), (name, "x"))))
+        assert str(caught.value) == (
+            f"the search field {name} is one of the audit record itself, which Splunk does not extract from large "
+            "records: name one that the collector adds, such as host or source"
+        )
+
+    @pytest.mark.parametrize(
+        ("source", "told"),
+        [
+            (
+                Source("audit", "*"),
+                (
+                    "the fixed term sourcetype of the source cannot be used: "
+                    "a literal * cannot be expressed in a search term: filter with where instead"
+                ),
+            ),
+            (
+                Source("audit", "", (("host", "a`b"),)),
+                (
+                    "the fixed term host of the source cannot be used: "
+                    "'a`b' holds a control character or a backtick, which SPL cannot quote"
+                ),
+            ),
+        ],
+    )
+    def test_fixed_terms_that_cannot_be_searched_for(self, source: Source, told: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            source_check.any_record(source)
+        assert str(caught.value) == told
+
 
 class TestHolds:
     @pytest.mark.parametrize(("records", "holds"), [((), False), ((OTHER,), True), ((OTHER, CUT), True)])

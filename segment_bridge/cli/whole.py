@@ -172,21 +172,18 @@ class _Carrying:
             advance()
 
     def _search(self, journeys: tuple[catalog.Journey, ...]) -> None:
-        from segment_bridge import line  # noqa: PLC0415 - start-up
+        from segment_bridge import layout, line  # noqa: PLC0415 - start-up
         from segment_bridge.splunk import Splunk  # noqa: PLC0415 - start-up
 
         source = self.splunk.source
         with self._step("search", len(journeys)) as advance, Splunk(self.splunk) as splunk:
             line.require_login(splunk)
             for journey in journeys:
-                try:
+                with _told_of(journey.name):
                     retrying()(line.search, self.folder, journey, source=source, splunk=splunk)
-                except ConfigurationError:
-                    raise
-                except BridgeError as error:
-                    click.echo(f"segment-bridge: {journey.name}: {error}", err=True)
                 advance()
-            retrying()(line.check_source, self.folder, source=source, splunk=splunk)
+            with _told_of(layout.SOURCE_CHECK):
+                retrying()(line.check_source, self.folder, source=source, splunk=splunk)
 
     def _deliver(self, batches: list[str], settings: SegmentSettings) -> None:
         from segment_bridge import line  # noqa: PLC0415 - start-up
@@ -201,6 +198,17 @@ class _Carrying:
         task = self.bar.add_task(name, total=total)
         yield lambda: self.bar.advance(task)
         self.bar.update(task, completed=total)
+
+
+@contextlib.contextmanager
+def _told_of(search: str) -> Iterator[None]:
+    """Let a search that has failed keep nothing else back; the books say so as well."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except BridgeError as error:
+        click.echo(f"segment-bridge: {search}: {error}", err=True)
 
 
 def _until_last_try(make: Callable[[bool], object]) -> None:

@@ -19,10 +19,13 @@ from tests.faults.world import SOURCE, searching
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Line
+    from tests.faults.proxy import Wire
 
 BROKEN = "component-events"
 SMALL = "application-events"
 TRIES = 3
+#: The searches of a run that are none of its journeys': it counts the records that the API server has cut.
+CHECKS = 1
 
 #: What is asked for again, and is whole the next time.
 PASSING = {
@@ -60,7 +63,7 @@ def test_what_passes_costs_a_search(line: Line, fault: faults.Fault) -> None:
     line.splunk.cue(fault, applies=searching(BROKEN), times=1)
     line.run()
     line.check()
-    assert _searches(line) == len(line.due) + 1
+    assert _searches(line) == len(line.due) + 1 + CHECKS
 
 
 #: What the report says of those that Splunk tells of itself.
@@ -79,21 +82,21 @@ def test_what_does_not_pass_costs_a_journey(line: Line, name: str) -> None:
     line.run(BROKEN, SMALL)
     line.check(1, unreached=line.count(BROKEN))
     assert line.report["problems"] == [f"{BROKEN}: no complete answer to its search{TOLD.get(name, '')}"]
-    assert _searches(line) == TRIES + 1
+    assert _searches(line) == TRIES + 1 + CHECKS
 
 
 def test_preview_rows(line: Line) -> None:
     line.splunk.cue(faults.changed(faults.previews), applies=lambda wire: bool(wire.search))
     line.run()
     line.check()
-    assert _searches(line) == len(line.due)
+    assert _searches(line) == len(line.due) + CHECKS
 
 
 def test_keep_alives_for_longer_than_the_timeout(line: Line) -> None:
     line.splunk.cue(faults.keep_alives(2.0, 0.2), applies=searching(BROKEN))
     line.run(BROKEN, SPLUNK_TIMEOUT="1")
     line.check()
-    assert _searches(line) == 1
+    assert _searches(line) == 1 + CHECKS
 
 
 def test_silence_in_mid_row_once(line: Line) -> None:
@@ -133,7 +136,39 @@ def test_400_for_one_search(line: Line) -> None:
     line.splunk.cue(faults.refuse(400, "Error in 'search' command."), applies=searching(BROKEN))
     line.run()
     line.check(1, unreached=line.count(BROKEN))
-    assert _searches(line) == len(line.due)
+    assert _searches(line) == len(line.due) + CHECKS
+
+
+#: What the report says where nobody has counted the records that the API server has cut.
+UNCOUNTED = "nothing says how many records the API server has cut: the source was not checked"
+
+
+def counting(wire: Wire) -> bool:
+    """Let a cue apply to the search that counts records that were cut."""
+    return "| stats count by " in wire.search
+
+
+def test_the_source_check_fails_once(line: Line) -> None:
+    line.splunk.cue(faults.refuse(503), applies=counting, times=1)
+    line.run(SMALL)
+    line.check()
+    counted = line.world.traffic.manifest["truncated"]["applications"]
+    assert line.report["truncated"] == {"applications": counted}
+    assert _searches(line) == 1 + CHECKS + 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.refuse(503), faults.refuse(400), faults.changed(lambda rows: [*rows, faults.ERROR])],
+    ids=["the source check 503, for ever", "the source check 400", "the source check ends early, for ever"],
+)
+def test_a_source_check_that_fails_keeps_no_event_back(line: Line, fault: faults.Fault) -> None:
+    line.splunk.cue(fault, applies=counting)
+    line.run(SMALL)
+    line.check()
+    assert line.report["truncated"] == {}
+    assert UNCOUNTED in line.report["warnings"]
+    assert "segment-bridge: check_source: " in line.said
 
 
 def test_a_row_of_a_megabyte(line: Line) -> None:

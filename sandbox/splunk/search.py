@@ -43,10 +43,23 @@ def condition(term: Term) -> Test:
             inner = condition(part)
             return lambda row: not inner(row)
         case Logic(joint, parts):
-            tests = [condition(part) for part in parts]
+            # What stands in the text of a record is found without a look into its JSON.
+            tests = [condition(part) for part in sorted(parts, key=_extracts)]
             if joint == "AND":
                 return lambda row: all(test(row) for test in tests)
             return lambda row: any(test(row) for test in tests)
+
+
+def _extracts(term: Term) -> bool:
+    match term:
+        case Phrase():
+            return False
+        case Negation(part):
+            return _extracts(part)
+        case Logic(_, parts):
+            return any(map(_extracts, parts))
+        case Comparison(field):
+            return field != "index"
 
 
 def asked_index(term: Term) -> str:

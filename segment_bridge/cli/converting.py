@@ -13,9 +13,9 @@ import click
 
 from segment_bridge import identity
 from segment_bridge.cli.excluding import exclusion_options
-from segment_bridge.cli.shapes import WANTED, PassedOver
+from segment_bridge.cli.shapes import WANTED, PassedOver, is_row
 from segment_bridge.convert import convert as convert_lines
-from segment_bridge.errors import BridgeError
+from segment_bridge.errors import BridgeError, ConfigurationError
 from segment_bridge.events import FIELDS_TWICE, Reason, Rejection, TrackEvent
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def convert(
         exclusions=exclusions,
     )
     reasons: Counter[str] = Counter()
-    events = 0
+    events, rows = 0, False
     passed_over = PassedOver()
     with (
         open(sys.stdin.fileno(), "rb", _BUFFER, closefd=False) as lines,
@@ -72,6 +72,7 @@ def convert(
             for made in some:
                 if type(made) is Rejection:
                     reasons[made.reason] += 1
+                    rows = rows or made.reason != Reason.MALFORMED_RESULT or is_row(made.answer)
                     if rejected:
                         rejected.write(made.line + b"\n")
     passed_over.require_complete()
@@ -83,8 +84,9 @@ def convert(
         raise BridgeError(f"{reasons[Reason.FIELDS_TWICE]} results rejected: {FIELDS_TWICE}")
     wanted = reasons.total() - reasons[Reason.EXCLUDED]
     if wanted and not events:
-        advice = f"; it reads {WANTED}" if wanted == reasons[Reason.MALFORMED_RESULT] else ""
-        click.echo(f"segment-bridge: warning: all {wanted} results were rejected{advice}", err=True)
+        if not rows:
+            raise ConfigurationError(f"none of the {wanted} lines on standard input is a result: give {WANTED}")
+        click.echo(f"segment-bridge: warning: all {wanted} results were rejected", err=True)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,22 @@ class _Line(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Line).decode
 
 
+class _Row(msgspec.Struct):
+    result: dict[str, Any]
+
+
+_decode_row = msgspec.json.Decoder(_Row).decode
+
+
+def is_row(line: bytes) -> bool:
+    """Say whether a line holds a result, whatever is wrong with it."""
+    try:
+        _decode_row(line)
+    except UNREADABLE:
+        return False
+    return True
+
+
 class PassedOver:
     """Counts the lines without a row by what they are."""
 

@@ -302,10 +302,23 @@ class TestConvert:
             ),
             pytest.param(
                 ndjson([RESULT]),
-                0,
+                2,
                 "rejected 1: malformed_result\n"
-                f"segment-bridge: warning: all 1 results were rejected; it reads {WANTED}\n",
+                f"segment-bridge: none of the 1 lines on standard input is a result: give {WANTED}\n",
                 id="a list of results",
+            ),
+            pytest.param(
+                b"messageId,timestamp\nm-1,2026-01-05T10:00:00Z\n",
+                2,
+                "rejected 2: malformed_result\n"
+                f"segment-bridge: none of the 2 lines on standard input is a result: give {WANTED}\n",
+                id="a table",
+            ),
+            pytest.param(
+                ndjson({"result": {**RESULT, "messageId": ["a", "b"]}}),
+                0,
+                "rejected 1: malformed_result\nsegment-bridge: warning: all 1 results were rejected\n",
+                id="a result with an odd field",
             ),
             pytest.param(
                 ndjson({"result": {**RESULT, "userId": "nobody"}}),

@@ -7,7 +7,7 @@ for any of its values, and never where the field is missing; its negation with N
 from __future__ import annotations
 
 import operator
-import re
+import string
 from typing import TYPE_CHECKING, TypeAlias
 
 from sandbox.splunk import patterns
@@ -91,8 +91,7 @@ def _compare(term: Comparison) -> Test:
 
 
 #: What ends a word of a record's text: the major and minor breakers of the default segmentation.
-_BREAKERS = r"""\s\[\]<>(){}|!;,'"*&?+/:=@.$#%\\_-"""
-_WORD = re.compile(rf"[^{_BREAKERS}]")
+_BREAKERS = frozenset("""[]<>(){}|!;,'"*&?+/:=@.$#%\\_-""" + string.whitespace)
 
 
 def _holds(phrase: str) -> Test:
@@ -102,15 +101,21 @@ def _holds(phrase: str) -> Test:
     if "*" in phrase:
         raise SplError("A wildcard in a phrase is not implemented.")
     wanted = phrase.lower()
-    start = rf"(?<![^{_BREAKERS}])" if _WORD.match(wanted[0]) else ""
-    end = rf"(?![^{_BREAKERS}])" if _WORD.match(wanted[-1]) else ""
-    whole = re.compile(start + re.escape(wanted) + end)
 
     def test(row: Row) -> bool:
         raw = row.lowered()
-        return wanted in raw and whole.search(raw) is not None
+        start = raw.find(wanted)
+        while start >= 0 and not (_breaks(raw, start) and _breaks(raw, start + len(wanted))):
+            start = raw.find(wanted, start + 1)
+        return start >= 0
 
     return test
+
+
+def _breaks(text: str, position: int) -> bool:
+    """Whether a word can begin or end at a position: at either end of the text, and on either side of a breaker."""
+    around = text[max(position - 1, 0) : position + 1]
+    return position in (0, len(text)) or not _BREAKERS.isdisjoint(around)
 
 
 def _any_of(tests: list[ValueTest]) -> ValueTest:

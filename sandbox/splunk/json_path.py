@@ -108,18 +108,15 @@ class JsonPath:
 
     def find(self, text: str) -> list[str]:
         """Return the values at the path; an object or array is its JSON text, and text that is no JSON has none."""
-        if not is_json(text):
-            return []
-        nodes = [msgspec.Raw(text.encode())]
+        whole = _whole(text)
+        nodes = [] if whole is None else [whole]
         for step in self.steps:
             nodes = [child for node in nodes for child in _step_into(node, step)]
         return [_node_text(node) for node in nodes if bytes(node) != b"null"]
 
     def node(self, text: str) -> bytes | None:
         """Return the JSON of the value at a path without ``{}``, None where there is none."""
-        if not is_json(text):
-            return None
-        node: msgspec.Raw | None = msgspec.Raw(text.encode())
+        node = _whole(text)
         for step in self.steps:
             node = next(_step_into(node, step), None) if node is not None else None
         return None if node is None else bytes(node)
@@ -147,24 +144,33 @@ def members_alone(path: str) -> None:
 
 def member(text: str, key: str) -> bytes | None:
     """Return the JSON of an object's member, whatever characters its key holds."""
-    node = next(_step_into(msgspec.Raw(text.encode()), key), None) if is_json(text) else None
+    whole = _whole(text)
+    node = None if whole is None else next(_step_into(whole, key), None)
     return None if node is None else bytes(node)
 
 
 def elements(text: str) -> list[bytes] | None:
     """Return the JSON of an array's elements, None where the text is no array."""
-    if not is_json(text) or not text.lstrip().startswith("["):
+    whole = _whole(text)
+    if whole is None or not text.lstrip().startswith("["):
         return None
-    return [bytes(node) for node in _elements(text.encode())]
+    return [bytes(node) for node in _elements(whole)]
 
 
 def is_json(text: str) -> bool:
     """Whether the text is one JSON value."""
+    return _whole(text) is not None
+
+
+@lru_cache(maxsize=16)
+def _whole(text: str) -> msgspec.Raw | None:
+    """Return JSON as its bytes, None where the text is none; a search reads several parts of a record in a row."""
+    raw = text.encode()
     try:
-        decode(text.encode())
+        decode(raw)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return msgspec.Raw(raw)
 
 
 def _step_into(node: msgspec.Raw, step: str | None) -> Iterator[msgspec.Raw]:

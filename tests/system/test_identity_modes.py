@@ -24,8 +24,8 @@ from segment_bridge.window import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WINDOW = Window.parse("2026-01-05T08:00:00Z", "2026-01-05T14:00:00Z")
-PLAN = Plan(users=120, hours=6, seed=11)
+WINDOW = Window.parse("2026-01-05T08:00:00Z", "2026-01-05T10:00:00Z")
+PLAN = Plan(users=120, hours=2, seed=11)
 ODD_USERS = (
     "ops@example.com",
     'say "cheese"',

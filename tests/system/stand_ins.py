@@ -61,6 +61,16 @@ def world(folder: Path) -> Iterator[World]:
         )
 
 
+def about_cut_records(traffic: Traffic, *resources: str) -> str:
+    """Return what a report warns of where the API server has cut records of these resources, or of all journeys'."""
+    counted = {name: count for name, count in traffic.manifest["truncated"].items() if name in (resources or [name])}
+    named = ", ".join(f"{count} of {name}" for name, count in counted.items())
+    return (
+        f"the API server cut records that were too large, which journeys may have missed: {named}; "
+        "raise its --audit-log-truncate-max-event-size, or that of the webhook"
+    )
+
+
 def start(*arguments: str, settings: Mapping[str, str]) -> subprocess.Popen[str]:
     """Start a command with no settings but those given here."""
     own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}

@@ -12,7 +12,7 @@ from sandbox.serve import serving
 from sandbox.splunk import AuditLog, create_app
 from sandbox.splunk.server import PASSWORD
 from segment_bridge.tolerance import EXAMPLE
-from tests.system.stand_ins import FROM, TO, World, bridge, world
+from tests.system.stand_ins import FROM, TO, World, about_cut_records, bridge, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 WINDOW = ("--from", FROM, "--to", TO)
 JOURNEY, OTHER = "application-events", "release-done"
+#: The resources of both, some records of which the API server has cut.
+CUT = ("applications", "releases")
 LOST = f"Unable to distribute to peer\nof ann@example.com\u202e at https://idx-9?p={PASSWORD}, status=Down{'z' * 400}"
 START = "Unable to distribute to peer of ann@example.com at https://idx-9?p=..., status=Down"
 SHOWN = f'WARN, a search peer is in trouble: "{START}{"z" * (297 - len(START))}..."'
 TO_DO = "(see the search's job in Splunk, or tolerated_messages)"
 PROBLEM = f"{JOURNEY}: no complete answer to its search (WARN, a search peer is in trouble)"
 TOLERATED = [{"pattern": "Unable to distribute to peer of *", "reason": "idx-9 is a test"}]
+SHORT = "the map of users: 2 users with an ID of fewer than 5 characters, which Amplitude removes"
 OLD = "events are older than the 24 hours for which Segment recognizes repeats: what was sent before counts twice"
 LOOKUP = "[idx-1] Could not load lookup=LOOKUP-dropdowns"
 
@@ -81,7 +84,11 @@ def run(talkative: World, staging: Path, *options: str, **settings: str) -> tupl
 
 def test_a_message_that_stops_an_answer_is_shown_but_not_kept(talkative: World, tmp_path: Path) -> None:
     code, out, err, report = run(talkative, tmp_path)
-    assert (code, report["problems"], report["warnings"]) == (1, [PROBLEM], [OLD])
+    assert (code, report["problems"], report["warnings"]) == (
+        1,
+        [PROBLEM],
+        [about_cut_records(talkative.traffic, *CUT), SHORT, OLD],
+    )
     assert report["journeys"][JOURNEY]["stopped_by"] == "WARN, a search peer is in trouble"
     assert report["journeys"][OTHER]["sent"] > 0
     assert f"segment-bridge: {JOURNEY}: incomplete answer (partial_results): {SHOWN} {TO_DO}" in err.splitlines()
@@ -107,7 +114,7 @@ def test_a_message_that_is_tolerated_is_counted_in_the_report(talkative: World, 
     assert (code, report["problems"]) == (0, []), err
     assert report["tolerated_messages"] == [{**TOLERATED[0], "count": 1}]
     told = 'tolerated messages of Splunk: 1 as "Unable to distribute to peer of *" (idx-9 is a test)'
-    assert report["warnings"] == [OLD, told]
+    assert report["warnings"] == [about_cut_records(talkative.traffic, *CUT), SHORT, OLD, told]
     assert f"warning: {told}" in " ".join(out.split())
     assert report["journeys"][JOURNEY]["sent"] > 0
 

@@ -137,5 +137,5 @@ def test_a_record_that_the_api_server_has_cut(stand_ins: World, tmp_path: Path) 
     about_users = "the map of users: 2 users with an ID of fewer than 5 characters, which Amplitude removes"
     assert (report["problems"], report["warnings"], report["alarms"]) == ([], [told, about_users], [])
     assert sum("stats count by" in search for search in searches) == 1
-    # Eight journeys, that one, and another that asks whether there is any record at all.
-    assert len(searches) == 10
+    # Eight journeys, that one, and two that ask for any audit record and for one that can be read.
+    assert len(searches) == 11

@@ -27,10 +27,11 @@ Segment. What was delivered before, Segment recognizes by its messageId.
 """
 
 BEGIN = """
-Decides the window and the journeys, and clears what an earlier try of this run has staged.
+Decides the window and the journeys, clears what an earlier try of this run has staged, and logs in to Splunk once.
 
-**Fails** if the form's window is not one (end before start, in the future, too long), or the Variable
-`segment_bridge` has a mistake; nothing else runs then. The message says which. Correct it and trigger again.
+**Fails** if the form's window is not one (end before start, in the future, too long), the Variable `segment_bridge` has
+a mistake, the connection `splunk_default` names no index, or Splunk refuses the login; nothing else runs then. The
+message says which. Correct it and trigger again.
 """
 
 MAP_USERS = """
@@ -78,8 +79,9 @@ broke, and quotes Splunk where a message of Splunk is why. If you can live with 
 
 CHECK_SOURCE = """
 Counts the records that the API server cut because they were too large, which journeys may have missed; the report
-warns of them. Where no journey found anything, it also checks that the window holds any audit record. If it holds
-none, the source is silent: `close` fails, and an alert is sent.
+warns of them. Where no journey found anything, it also checks that the window holds an audit record that searches can
+read. If not, `close` fails, and an alert says whether there are no records, none with `log_type=audit`, or none whose
+text is the audit event as JSON.
 
 A source that is found silent stays so until it was searched again: once it is repaired, clear `search` with its
 downstream tasks.
